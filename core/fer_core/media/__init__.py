@@ -1,0 +1,1 @@
+"""From files and cameras to frames, and from frames back to files."""

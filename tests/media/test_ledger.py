@@ -1,0 +1,40 @@
+"""Lost pictures are named, unseen packets of sound files are not."""
+
+from __future__ import annotations
+
+from fer_core.media.ledger import PacketLedger
+
+
+def test_ledger_names_the_lost_stamp_although_the_failure_is_reported_late():
+    ledger = PacketLedger()
+    for pts in (0, 4, 2):
+        ledger.sent(pts, shown=True)
+    assert ledger.delivered(0) == []
+    ledger.failed()
+    assert ledger.delivered(4) == [2]
+    assert ledger.finish() == []
+
+
+def test_ledger_ignores_packets_without_a_picture_when_nothing_failed():
+    ledger = PacketLedger()
+    for pts in (0, 1, 2, 3):
+        ledger.sent(pts, shown=True)
+    assert [ledger.delivered(p) for p in (0, 2)] == [[], []]
+    assert ledger.finish() == []
+
+
+def test_ledger_does_not_expect_discarded_packets():
+    ledger = PacketLedger()
+    ledger.sent(-1, shown=False)
+    ledger.sent(0, shown=True)
+    ledger.failed()
+    assert ledger.delivered(0) == []
+
+
+def test_ledger_names_what_is_missing_at_the_end_after_a_failure():
+    ledger = PacketLedger()
+    for pts in (0, 1, 2):
+        ledger.sent(pts, shown=True)
+    ledger.failed()
+    assert ledger.delivered(0) == []
+    assert ledger.finish() == [1, 2]

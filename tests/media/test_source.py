@@ -1,0 +1,50 @@
+"""Which inputs stand for which sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fer_core.media.errors import MediaError
+from fer_core.media.file_camera import FileCamera
+from fer_core.media.source import LiveSource, Source, expand_inputs, open_source
+
+
+def touch(folder: Path, *names: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_expand_inputs_turns_a_folder_of_videos_into_its_videos(tmp_path):
+    folder = touch(tmp_path / "clips", "take10.mp4", "take2.MOV", "poster.jpg", ".hidden.mp4", "notes.txt")
+    assert expand_inputs([folder]) == [folder / "take2.MOV", folder / "take10.mp4"]
+
+
+def test_expand_inputs_keeps_folders_of_images_files_and_missing_paths(tmp_path):
+    images = touch(tmp_path / "images", "a.png")
+    paths = [images, tmp_path / "nowhere.mp4", images / "a.png"]
+    assert expand_inputs(paths) == paths
+
+
+def test_expand_inputs_counts_twice_named_inputs_once(tmp_path):
+    folder = touch(tmp_path / "clips", "b.mp4", "a.mp4")
+    assert expand_inputs([folder / "b.mp4", folder]) == [folder / "b.mp4", folder / "a.mp4"]
+
+
+def test_sources_fulfil_the_protocol(make_video):
+    path = make_video()
+    with open_source(path) as source, FileCamera(path) as camera:
+        assert isinstance(source, Source)
+        assert isinstance(camera, LiveSource)
+        assert not isinstance(source, LiveSource)
+
+
+def test_media_error_names_source_reason_and_remedy():
+    error = MediaError(Path("clip.mp4"), "is empty", "copy it again")
+    assert str(error) == "clip.mp4: is empty; copy it again"
+    with pytest.raises(MediaError) as caught:
+        raise error
+    assert (caught.value.source, caught.value.reason, caught.value.remedy) == ("clip.mp4", "is empty", "copy it again")
