@@ -1,0 +1,1 @@
+"""Readers of research data sets, and how their labels become one."""

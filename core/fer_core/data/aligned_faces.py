@@ -1,0 +1,155 @@
+"""Labelled faces straight from the research archives, aligned as the program aligns them.
+
+Training reads JPEG crops (:mod:`fer_core.data.shards`); figures are measured on what the program itself would see, so
+here the crops are made from the raw images and never compressed. They are made in order and on demand, in several
+processes, and none is kept: the memory needed does not depend on the size of the data set.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_core.data.archive import Archive, DataError
+from fer_core.data.ckplus import NAME as CKPLUS
+from fer_core.data.ckplus import read_ckplus
+from fer_core.data.diffusionfer import NAME as DIFFUSIONFER
+from fer_core.data.diffusionfer import read_diffusionfer
+from fer_core.data.ferplus import NAME as FERPLUS
+from fer_core.data.sample import Sample
+from fer_core.data.webmorph import NAME as WEBMORPH
+from fer_core.data.webmorph import read_webmorph
+from fer_core.faces.align import CropGeometry
+from fer_core.faces.still import StillFaceFinder
+from fer_core.types import Floats, ImageU8
+
+DATASETS = (FERPLUS, CKPLUS, DIFFUSIONFER, WEBMORPH)
+_READERS = {CKPLUS: read_ckplus, DIFFUSIONFER: read_diffusionfer, WEBMORPH: read_webmorph}
+_CHUNK = 16
+#: Images given to the processes at a time: finished crops wait for the network, and must not pile up.
+_PORTION = 512
+_worker: dict[str, tuple[Archive, StillFaceFinder]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedFaces:
+    """The faces of one split; what :func:`fer_core.evaluate.evaluate.predict_shard` reads. N faces."""
+
+    dataset: str
+    path: npt.NDArray[np.str_]
+    subject: npt.NDArray[np.str_]
+    split: npt.NDArray[np.str_]
+    votes: Floats
+    """(N, E)"""
+    va: Floats
+    """(N, 2)"""
+    au: Floats
+    """(N, A)"""
+    au_weight: Floats
+    """(N,)"""
+    crops: Iterator[tuple[ImageU8, str]]
+    """Crop (S, S, 3) RGB and landmark source of each face, in order."""
+    landmarks: Counter[str] = field(default_factory=Counter)
+    """How many faces so far were found in which way (:class:`fer_core.faces.still.LandmarkSource`)."""
+
+    def image(self, index: int) -> ImageU8:
+        """Crop (S, S, 3) RGB; indices must rise one by one from 0.
+
+        Raises:
+            ValueError: when they do not.
+        """
+        if index != self.landmarks.total():
+            raise ValueError(f"faces are made in order: {self.landmarks.total()} is next, not {index}")
+        crop, source = next(self.crops)
+        self.landmarks[source] += 1
+        return crop
+
+
+def read_samples(root: Path, dataset: str, split: str) -> list[Sample]:
+    """Samples of one split with all their labels.
+
+    The valence-arousal of FER+ rests on other data sets too, which must then lie in ``root``.
+
+    Raises:
+        DataError: when a file, a column or the split is missing.
+        ModuleNotFoundError: for FER+ without the ``train`` extra (scikit-learn).
+    """
+    if dataset == FERPLUS:
+        # Needs scikit-learn, which a base install does not have; the other data sets must do without.
+        from fer_core.data.prepare import read_labelled
+
+        samples = read_labelled(root)[0][FERPLUS]
+    else:
+        samples, _ = _READERS[dataset](Archive(root, dataset))
+    chosen = [s for s in samples if s.split == split]
+    if not chosen:
+        known = ", ".join(sorted({s.split for s in samples}))
+        raise DataError(f"{dataset} has no split {split!r}; choose --split {known}")
+    return chosen
+
+
+@contextmanager
+def aligned_faces(
+    root: Path, samples: Sequence[Sample], geometry: CropGeometry, processes: int
+) -> Iterator[AlignedFaces]:
+    """The faces of samples of one data set; the processes that align them end with the context.
+
+    Args:
+        root: folder of the archives.
+        samples: at least one.
+        geometry: of the model.
+        processes: with 1, the work is done in this process.
+    """
+    dataset, paths = samples[0].dataset, [s.path for s in samples]
+    with _crops(root, dataset, paths, geometry, processes) as crops:
+        yield AlignedFaces(
+            dataset=dataset,
+            path=np.array(paths),
+            subject=np.array([s.subject for s in samples]),
+            split=np.array([s.split for s in samples]),
+            votes=np.stack([s.votes for s in samples]),
+            va=np.stack([s.va for s in samples]),
+            au=np.stack([s.au for s in samples]),
+            au_weight=np.array([s.au_weight for s in samples], np.float32),
+            crops=crops,
+        )
+
+
+@contextmanager
+def _crops(
+    root: Path, dataset: str, paths: Sequence[str], geometry: CropGeometry, processes: int
+) -> Iterator[Iterator[tuple[ImageU8, str]]]:
+    if processes == 1:
+        archive, finder = Archive(root, dataset), StillFaceFinder(geometry)
+        try:
+            yield (_find(archive, finder, path) for path in paths)
+        finally:
+            finder.close()
+        return
+    # Processes are spawned, not forked: a fork would copy MediaPipe's threads in an unusable state.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, _start, (root, dataset, geometry)) as pool:
+        portions = (paths[start : start + _PORTION] for start in range(0, len(paths), _PORTION))
+        yield (found for portion in portions for found in pool.imap(_crop, portion, chunksize=_CHUNK))
+
+
+def _start(root: Path, dataset: str, geometry: CropGeometry) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent answers it
+    _worker["tools"] = (Archive(root, dataset), StillFaceFinder(geometry))
+
+
+def _crop(path: str) -> tuple[ImageU8, str]:
+    return _find(*_worker["tools"], path)
+
+
+def _find(archive: Archive, finder: StillFaceFinder, path: str) -> tuple[ImageU8, str]:
+    face = finder.find(archive.image(path))
+    return face.crop_rgb_u8, face.source.value

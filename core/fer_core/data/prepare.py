@@ -1,0 +1,159 @@
+"""From research archives to aligned shards and a manifest: everything that training reads.
+
+The crops cost minutes, the labels seconds. A shard that already holds the same images in the same geometry keeps its
+crops, and only its labels are made anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from fer_core.data.archive import Archive, DataError
+from fer_core.data.circumplex import CircumplexReconciliation
+from fer_core.data.ckplus import NAME as CKPLUS
+from fer_core.data.ckplus import read_ckplus
+from fer_core.data.crops import crop_images
+from fer_core.data.diffusionfer import NAME as DIFFUSIONFER
+from fer_core.data.diffusionfer import read_diffusionfer
+from fer_core.data.ferplus import NAME as FERPLUS
+from fer_core.data.ferplus import read_ferplus
+from fer_core.data.sample import Sample
+from fer_core.data.shards import Shard, build_shard
+from fer_core.data.votes import load_affectnet_c25
+from fer_core.data.weak_au import WeakAuModel, load_blendshapes
+from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
+from fer_core.labels import ACTION_UNITS, EXPRESSIONS
+
+READERS: dict[str, Callable[[Archive], tuple[list[Sample], dict[str, int]]]] = {
+    FERPLUS: read_ferplus,
+    CKPLUS: read_ckplus,
+    DIFFUSIONFER: read_diffusionfer,
+}
+C25_FOLDER = "affectnetc25"
+BLENDSHAPES = "blendshapes.csv.gz"
+#: A unit that a model labelled counts this much against one that a FACS coder labelled.
+WEAK_AU_WEIGHT = 0.3
+MANIFEST = "manifest.json"
+
+
+def read_labelled(root: Path) -> tuple[dict[str, list[Sample]], dict[str, Any]]:
+    """All samples with all labels that can be had for them, and what the manifest says of the labels.
+
+    FER+ gets valence-arousal from its votes (:mod:`fer_core.data.circumplex`) and weak action units from blendshape
+    scores (:mod:`fer_core.data.weak_au`).
+
+    Raises:
+        DataError: when a file or column is missing.
+    """
+    samples: dict[str, list[Sample]] = {}
+    about: dict[str, Any] = {"dropped": {}}
+    for name, reader in READERS.items():
+        samples[name], about["dropped"][name] = reader(Archive(root, name))
+    fit = [s for s in samples[DIFFUSIONFER] if s.split == "train"]
+    reconciliation = CircumplexReconciliation.fit(
+        load_affectnet_c25(root / C25_FOLDER),
+        np.stack([s.votes for s in fit]).astype(np.float64),
+        np.stack([s.va for s in fit]).astype(np.float64),
+    )
+    va = reconciliation.apply(np.stack([s.votes for s in samples[FERPLUS]]).astype(np.float64))
+    samples[FERPLUS] = [replace(s, va=pair.astype(np.float32)) for s, pair in zip(samples[FERPLUS], va, strict=True)]
+    samples[FERPLUS], about["weak_au"] = _add_weak_au(root, samples[FERPLUS], samples[CKPLUS])
+    about["circumplex"] = reconciliation.to_dict()
+    about["va_class_means"] = {name: _class_means(samples[name]) for name in (FERPLUS, DIFFUSIONFER)}
+    return samples, about
+
+
+def prepare(root: Path, out: Path, processes: int, geometry: CropGeometry = DEFAULT_GEOMETRY) -> dict[str, Any]:
+    """Writes ``out/<dataset>.npz`` and ``out/manifest.json``; returns the manifest."""
+    out.mkdir(parents=True, exist_ok=True)
+    samples, about = read_labelled(root)
+    manifest: dict[str, Any] = {
+        "geometry": geometry.to_dict(),
+        "expressions": EXPRESSIONS,
+        "action_units": ACTION_UNITS,
+        "datasets": {},
+        "labels": about,
+    }
+    for name, listed in samples.items():
+        path = out / f"{name}.npz"
+        jpegs, sources = _crops(root, name, listed, geometry, processes, path)
+        build_shard(name, geometry, listed, jpegs, sources).save(path)
+        manifest["datasets"][name] = {
+            "images": dict(Counter(s.split for s in listed)),
+            "landmarks": dict(Counter(sources)),
+            "landmark_coverage": 1 - sources.count("none") / len(sources),
+            "dropped": about["dropped"][name],
+            "expressions": dict(Counter(EXPRESSIONS[int(np.argmax(s.votes))] for s in listed)),
+            "bytes": path.stat().st_size,
+        }
+    (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    return manifest
+
+
+def load_shards(folder: Path) -> list[Shard]:
+    """The shards of a prepared folder.
+
+    Raises:
+        DataError: when it holds none.
+    """
+    paths = sorted(folder.glob("*.npz"))
+    if not paths:
+        raise DataError(f"{folder} holds no shards; make them with: fer-core prepare --root DATA --out {folder}")
+    return [Shard.load(p) for p in paths]
+
+
+def _crops(
+    root: Path, name: str, samples: Sequence[Sample], geometry: CropGeometry, processes: int, path: Path
+) -> tuple[list[bytes], list[str]]:
+    paths = [s.path for s in samples]
+    known = _known(path)
+    if known and known.geometry == geometry and known.path.tolist() == paths:
+        return known.jpegs, known.landmark_source.tolist()
+    found = list(tqdm(crop_images(root, name, paths, geometry, processes), desc=name, total=len(paths), unit="image"))
+    return [jpeg for jpeg, _ in found], [source for _, source in found]
+
+
+def _known(path: Path) -> Shard | None:
+    try:
+        return Shard.load(path)
+    except DataError:  # absent, damaged, or of an older version: it is made anew
+        return None
+
+
+def _add_weak_au(
+    root: Path, ferplus: Sequence[Sample], ckplus: Sequence[Sample]
+) -> tuple[list[Sample], dict[str, Any]]:
+    table = load_blendshapes(root / BLENDSHAPES)
+    train = [s for s in ckplus if s.split == "train"]
+    kept, fit_table = table.select(CKPLUS, [s.path for s in train])
+    coded = [train[i] for i in kept]
+    model = WeakAuModel.fit(fit_table, np.stack([s.au for s in coded]), [s.subject for s in coded])
+    rows, weak_table = table.select(FERPLUS, [s.path for s in ferplus])
+    labelled = list(ferplus)
+    for row, au in zip(rows, model.predict(weak_table), strict=True):
+        labelled[row] = replace(labelled[row], au=au, au_weight=WEAK_AU_WEIGHT)
+    about = {
+        "auc_on_ckplus_train_subjects": {str(u): a if np.isfinite(a) else None for u, a in model.auc.items()},
+        "units_kept": sorted(model.regressions),
+        "images": len(rows),
+    }
+    return labelled, about
+
+
+def _class_means(samples: Sequence[Sample]) -> dict[str, list[float] | None]:
+    """Mean valence and arousal of the images whose majority vote is each expression."""
+    votes, va = np.stack([s.votes for s in samples]), np.stack([s.va for s in samples])
+    majority = votes.argmax(axis=1)
+    means: dict[str, list[float] | None] = {}
+    for index, name in enumerate(EXPRESSIONS):
+        chosen = va[majority == index]
+        means[name] = [round(float(m), 3) for m in chosen.mean(axis=0)] if len(chosen) else None
+    return means

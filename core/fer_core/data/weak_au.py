@@ -1,0 +1,181 @@
+"""Soft action-unit labels for images that no FACS coder saw, from the blendshape scores of a face landmarker.
+
+For each unit, a logistic regression of human FACS presence (training subjects of CK+) on the few blendshapes that move
+with it. A unit is kept only where its cross-validated area under the ROC curve, grouped by subject, reaches
+``MIN_AUC``; the others stay unlabelled (NaN). The score of the nose sneer never fires, so unit 9 has no blendshape, nor
+have 10 and 14 a trustworthy one.
+
+CK+ shows posed peaks beside rests: its base rates are not those of faces in the wild, and neither the intercepts nor
+an extreme probability carry over. The labels are therefore kept in ``SOFT_RANGE``: rank and direction, not calibration.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fer_core.data.archive import DataError
+from fer_core.labels import ACTION_UNITS
+from fer_core.types import Floats
+
+MIN_AUC = 0.90
+SOFT_RANGE = (0.05, 0.95)
+FOLDS = 5
+_KEYS = ("dataset", "path", "pitch_deg", "yaw_deg", "roll_deg")
+
+
+def _both(*stems: str) -> tuple[str, ...]:
+    return tuple(stem + side for stem in stems for side in ("Left", "Right"))
+
+
+#: Blendshapes that move with each unit; a unit that is absent has none.
+UNIT_BLENDSHAPES: dict[int, tuple[str, ...]] = {
+    1: ("browInnerUp", *_both("browOuterUp", "browDown")),
+    2: ("browInnerUp", *_both("browOuterUp")),
+    4: ("browInnerUp", *_both("browDown", "eyeSquint")),
+    5: _both("eyeWide", "eyeBlink"),
+    6: _both("cheekSquint", "eyeSquint", "mouthSmile"),
+    7: _both("eyeSquint", "eyeWide", "browDown"),
+    12: _both("mouthSmile"),
+    15: ("mouthShrugLower", *_both("mouthFrown")),
+    17: ("mouthShrugLower", "mouthShrugUpper", "mouthRollLower"),
+    20: _both("mouthStretch", "mouthLowerDown"),
+    23: ("mouthRollLower", "mouthRollUpper", "mouthPucker", *_both("mouthPress")),
+    24: ("mouthRollLower", "mouthRollUpper", "mouthPucker", *_both("mouthPress")),
+    25: ("jawOpen", *_both("mouthLowerDown", "mouthUpperUp")),
+    26: ("jawOpen", *_both("mouthLowerDown")),
+    27: ("jawOpen", "mouthFunnel", *_both("mouthLowerDown")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BlendshapeTable:
+    """Blendshape scores of many images."""
+
+    datasets: tuple[str, ...]
+    """(N,) such as ``ferplus``."""
+    paths: tuple[str, ...]
+    """(N,) path inside that data set's archive."""
+    names: tuple[str, ...]
+    """(B,) ARKit names."""
+    scores: Floats
+    """(N, B), each 0..1."""
+
+    def select(self, dataset: str, paths: Sequence[str]) -> tuple[npt.NDArray[np.int64], BlendshapeTable]:
+        """Rows of those images, in their order, and which of ``paths`` they are (an image without a face has none)."""
+        row_of = {key: row for row, key in enumerate(zip(self.datasets, self.paths, strict=True))}
+        found = [(i, row_of[dataset, path]) for i, path in enumerate(paths) if (dataset, path) in row_of]
+        rows = np.array([row for _, row in found], np.int64)
+        kept = tuple(paths[i] for i, _ in found)
+        table = BlendshapeTable((dataset,) * len(kept), kept, self.names, self.scores[rows])
+        return np.array([i for i, _ in found], np.int64), table
+
+    def columns(self, names: Sequence[str]) -> Floats:
+        """(N, len(names)) scores.
+
+        Raises:
+            DataError: when a blendshape is not in the table.
+        """
+        missing = [n for n in names if n not in self.names]
+        if missing:
+            raise DataError(f"no blendshape {', '.join(missing)} in the table; it must hold the 52 ARKit scores")
+        return self.scores[:, [self.names.index(n) for n in names]]
+
+
+def load_blendshapes(path: Path) -> BlendshapeTable:
+    """Read the gzipped CSV: data set, path, head rotation, then one column a blendshape.
+
+    Raises:
+        DataError: when the file is missing, has another header, or holds a score that is no number.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing; weak action-unit labels need the table of blendshape scores")
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if tuple(header[: len(_KEYS)]) != _KEYS:
+            raise DataError(
+                f"{path}: the header must begin with {','.join(_KEYS)}, not {','.join(header[: len(_KEYS)])}"
+            )
+        rows = list(reader)
+    try:
+        scores = np.array([row[len(_KEYS) :] for row in rows], np.float32).reshape(len(rows), len(header) - len(_KEYS))
+    except ValueError as error:
+        raise DataError(f"{path}: a row is not complete or a score is no number ({error}); restore the file") from error
+    return BlendshapeTable(tuple(r[0] for r in rows), tuple(r[1] for r in rows), tuple(header[len(_KEYS) :]), scores)
+
+
+@dataclass(frozen=True, slots=True)
+class WeakAuModel:
+    """One regression a kept unit, and the cross-validated area of every unit tried."""
+
+    regressions: dict[int, Pipeline]
+    auc: dict[int, float]
+    """By unit; NaN where the units or subjects did not suffice for cross-validation."""
+
+    @classmethod
+    def fit(
+        cls, table: BlendshapeTable, au_presence: Floats, subjects: Sequence[str], *, min_auc: float = MIN_AUC
+    ) -> WeakAuModel:
+        """Fit on training subjects only; the caller selects them.
+
+        Args:
+            table: N images.
+            au_presence: (N, len(ACTION_UNITS)) 0 or 1, NaN where not coded.
+            subjects: (N,) who is in the image.
+            min_auc: a unit below is left unlabelled.
+
+        Raises:
+            ValueError: when the lengths differ.
+        """
+        presence = np.asarray(au_presence)
+        people = np.asarray(subjects)
+        if presence.shape != (len(table.paths), len(ACTION_UNITS)) or len(people) != len(table.paths):
+            raise ValueError(
+                f"{len(table.paths)} images, presence of shape {presence.shape}, {len(people)} subjects; "
+                f"give ({len(table.paths)}, {len(ACTION_UNITS)}) and one subject an image"
+            )
+        regressions: dict[int, Pipeline] = {}
+        auc: dict[int, float] = {}
+        for unit, names in UNIT_BLENDSHAPES.items():
+            labels = presence[:, ACTION_UNITS.index(unit)]
+            coded = np.isfinite(labels)
+            scores, present = table.columns(names)[coded], labels[coded] > 0.5
+            auc[unit] = _grouped_auc(scores, present, people[coded])
+            if auc[unit] >= min_auc:
+                regressions[unit] = _regression().fit(scores, present)
+        return cls(regressions, auc)
+
+    def predict(self, table: BlendshapeTable) -> Floats:
+        """(N, len(ACTION_UNITS)) soft presence within ``SOFT_RANGE``; NaN for units that were not kept."""
+        labels = np.full((len(table.paths), len(ACTION_UNITS)), np.nan, np.float32)
+        if not table.paths:
+            return labels
+        for unit, regression in self.regressions.items():
+            present = regression.predict_proba(table.columns(UNIT_BLENDSHAPES[unit]))[:, 1]
+            labels[:, ACTION_UNITS.index(unit)] = np.clip(present, *SOFT_RANGE)
+        return labels
+
+
+def _regression() -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+
+
+def _grouped_auc(scores: Floats, present: npt.NDArray[np.bool_], subjects: npt.NDArray[np.str_]) -> float:
+    """Area over all held-out predictions; NaN unless each class is there in at least as many subjects as folds."""
+    if min(len(set(subjects[present])), len(set(subjects[~present]))) < FOLDS:
+        return float("nan")
+    folds = GroupKFold(FOLDS).split(scores, present, subjects)
+    held_out = cross_val_predict(_regression(), scores, present, cv=list(folds), method="predict_proba")
+    return float(roc_auc_score(present, held_out[:, 1]))
