@@ -1,0 +1,209 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("timm", reason="training needs the extra 'train'")
+
+import torch
+
+from fer_core.data.dataset import ShardDataset
+from fer_core.data.sample import Sample, one_hot
+from fer_core.data.shards import Shard, build_shard, encode_crop
+from fer_core.data.transforms import Augmentation
+from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
+from fer_core.labels import ACTION_UNITS, EXPRESSIONS
+from fer_core.train import trainer
+from fer_core.train.checkpoint import load_checkpoint
+from fer_core.train.recipe import Recipe, RecipeError, Stage
+from fer_core.train.trainer import CHECKPOINT, LOG, learning_rate, load_trained, train, validate
+
+#: Five steps an epoch, ten in all; dropout and stochastic depth draw from the global generator.
+TINY = Recipe(
+    backbone="test_efficientnet",
+    imagenet=False,
+    dropout=0.2,
+    drop_path_rate=0.2,
+    batch_size=8,
+    stages=(Stage(1, 32), Stage(1, 48)),
+    checkpoint_every=3,
+    ema_decay=0.5,
+)
+CPU = torch.device("cpu")
+
+
+def toy_shard(name: str = "toy", train: int = 40, valid: int = 12) -> Shard:
+    """Bright upper halves are happy, pleasant and have unit 12; bright lower halves are sad."""
+    rng = np.random.default_rng(0)
+    samples, jpegs = [], []
+    for i in range(train + valid):
+        happy = bool(rng.integers(2))
+        crop = np.full((48, 48, 3), 60, np.uint8)
+        crop[:24] += np.uint8(120 * happy)
+        crop[24:] += np.uint8(120 * (not happy))
+        crop += rng.integers(0, 30, crop.shape, np.uint8)
+        au = np.full(len(ACTION_UNITS), np.nan, np.float32)
+        au[ACTION_UNITS.index(12)] = happy
+        pleasant = (0.6 if happy else -0.6) + rng.normal(0, 0.05)
+        samples.append(
+            Sample(
+                name,
+                f"{i}.png",
+                "train" if i < train else "valid",
+                votes=one_hot("happiness" if happy else "sadness"),
+                va=np.array([pleasant, -pleasant / 2], np.float32),
+                au=au,
+            )
+        )
+        jpegs.append(encode_crop(crop))
+    return build_shard(name, DEFAULT_GEOMETRY.scaled(48), samples, jpegs, ["detector"] * len(samples))
+
+
+@pytest.fixture(scope="module")
+def shards() -> list[Shard]:
+    return [toy_shard()]
+
+
+@pytest.fixture(scope="module")
+def whole_run(shards, tmp_path_factory):
+    return train(TINY, shards, tmp_path_factory.mktemp("whole"))
+
+
+def interrupt_at(monkeypatch, step: int) -> None:
+    """The run dies in the middle of the step after ``step``."""
+    original, done = trainer.multitask_losses, 0
+
+    def dying(*args):
+        nonlocal done
+        if done == step:
+            raise KeyboardInterrupt
+        done += 1
+        return original(*args)
+
+    monkeypatch.setattr(trainer, "multitask_losses", dying)
+
+
+def assert_equal(first: object, second: object, where: str = "") -> None:
+    assert type(first) is type(second), where
+    if isinstance(first, torch.Tensor):
+        assert torch.equal(first, second), where
+    elif isinstance(first, dict):
+        assert first.keys() == second.keys(), where
+        for key in first:
+            assert_equal(first[key], second[key], f"{where}.{key}")
+    elif isinstance(first, list | tuple):
+        assert len(first) == len(second), where
+        for i, (a, b) in enumerate(zip(first, second, strict=True)):
+            assert_equal(a, b, f"{where}[{i}]")
+    else:
+        assert first == second, where
+
+
+@pytest.mark.parametrize("step", [4, 5, 8], ids=["in the first epoch", "between epochs", "in the second stage"])
+def test_train_resumed_equals_train_whole_bit_for_bit(shards, whole_run, tmp_path, monkeypatch, step):
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, step)
+        with pytest.raises(KeyboardInterrupt):
+            train(TINY, shards, tmp_path)
+    assert load_checkpoint(tmp_path / CHECKPOINT)["step"] == {4: 3, 5: 5, 8: 6}[step]
+    torch.manual_seed(999)  # whatever happened in between
+    resumed = train(TINY, shards, tmp_path)
+    assert_equal(load_checkpoint(resumed), load_checkpoint(whole_run))
+
+
+def test_train_says_what_it_did(whole_run):
+    content = load_checkpoint(whole_run)
+    assert content["step"] == 10
+    assert CropGeometry.from_dict(content["geometry"]).size_px == 48
+    log = [json.loads(line) for line in (whole_run.parent / LOG).read_text().splitlines()]
+    valid = [r for r in log if "valid" in r]
+    assert [(r["epoch"], r["size_px"]) for r in valid] == [(0, 32), (1, 48)]
+    assert set(valid[0]["valid"]) == {"accuracy", "ccc_valence", "ccc_arousal"}
+    assert sorted(p.name for p in whole_run.parent.iterdir()) == [CHECKPOINT, LOG]
+
+
+def test_train_that_is_done_does_nothing_more(shards, whole_run):
+    before = whole_run.read_bytes()
+    assert train(TINY, shards, whole_run.parent) == whole_run
+    assert whole_run.read_bytes() == before
+
+
+def test_train_refuses_a_checkpoint_of_another_recipe(shards, whole_run):
+    with pytest.raises(RecipeError, match="another recipe; name another --out"):
+        train(replace(TINY, learning_rate=5e-4), shards, whole_run.parent)
+
+
+def test_train_refuses_data_that_do_not_fill_a_batch(shards, tmp_path):
+    with pytest.raises(RecipeError, match="40 training images do not fill one batch of 64; lower batch_size"):
+        train(replace(TINY, batch_size=64), shards, tmp_path)
+
+
+def test_load_trained_gives_the_averaged_network(shards, whole_run):
+    network, content = load_trained(whole_run)
+    assert not network.training
+    averaged = content["states"]["average"]
+    torch.testing.assert_close(network.va.weight, averaged["module.va.weight"], rtol=0, atol=0)
+    assert not torch.equal(network.va.weight, content["states"]["model"]["va.weight"])
+    log = (whole_run.parent / LOG).read_text().splitlines()
+    last = [r["valid"] for r in map(json.loads, log) if "valid" in r][-1]
+    assert validate(network, ShardDataset(shards, "valid", None, 1), CPU, 48) == last
+
+
+def test_train_learns_a_learnable_toy(shards, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "_LOG_EVERY", 1)
+    still = Augmentation(light=0, colour=0, grey=0, resolution=0, blur=0, noise=0, jpeg=0, erase=0)
+    recipe = replace(TINY, stages=(Stage(9, 48),), drop_path_rate=0.0, learning_rate=3e-3, augmentation=still)
+    train(recipe, shards, tmp_path)
+    log = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    losses = [r for r in log if "total" in r]
+    assert [r["step"] for r in losses] == list(range(1, 46))
+    for term in ("total", "expression", "va", "au"):
+        assert np.mean([r[term] for r in losses[-5:]]) < 0.3 * losses[0][term]
+    figures = log[-1]["valid"]
+    assert figures["accuracy"] == 1
+    assert figures["ccc_valence"] > 0.7
+    assert figures["ccc_arousal"] > 0.7
+
+
+def test_validate_scores_labelled_rows_alone(shards, whole_run):
+    network, _ = load_trained(whole_run)
+    plain = validate(network, ShardDataset(shards, "valid", None, 1), CPU, 48)
+    unlabelled = [Sample("more", f"{i}.png", "valid") for i in range(5)]
+    jpegs = [encode_crop(np.full((48, 48, 3), 40 * i, np.uint8)) for i in range(5)]
+    more = build_shard("more", DEFAULT_GEOMETRY.scaled(48), unlabelled, jpegs, ["none"] * 5)
+    assert validate(network, ShardDataset([*shards, more], "valid", None, 1), CPU, 48) == plain
+    nothing = validate(network, ShardDataset([more], "valid", None, 1), CPU, 48)
+    assert nothing == {"accuracy": None, "ccc_valence": None, "ccc_arousal": None}
+    assert validate(network, ShardDataset(shards, "test", None, 1), CPU, 48) == {}
+
+
+def test_learning_rate_rises_then_falls_to_zero():
+    recipe = Recipe(learning_rate=0.8, warmup_share=0.1)
+    rates = [learning_rate(step, 100, recipe) for step in range(100)]
+    np.testing.assert_allclose(rates[:10], 0.08 * np.arange(1, 11))
+    assert rates[10] == 0.8
+    assert rates[55] == pytest.approx(0.4)
+    assert rates[99] < 0.001
+    assert (np.diff(rates[10:]) < 0).all()
+    assert learning_rate(100, 100, recipe) == pytest.approx(0)
+
+
+def test_learning_rate_of_a_single_step_is_the_full_one():
+    assert learning_rate(0, 1, Recipe(learning_rate=0.5)) == 0.5
+
+
+def test_weight_decay_spares_biases_and_normalisation():
+    model = trainer.create_model(TINY, imagenet=False)
+    decayed, kept = trainer._parameter_groups(model, 0.02)
+    assert (decayed["weight_decay"], kept["weight_decay"]) == (0.02, 0.0)
+    kept_ids = {id(p) for p in kept["params"]}
+    assert id(model.va.bias) in kept_ids
+    assert id(model.va.weight) not in kept_ids
+    assert len(decayed["params"]) + len(kept["params"]) == len(list(model.parameters()))
+
+
+def test_create_model_follows_labels():
+    outputs = trainer.create_model(TINY, imagenet=False).eval()(torch.zeros(1, 3, 48, 48))
+    assert outputs.expression_logits.shape == (1, len(EXPRESSIONS))
+    assert outputs.au_logits.shape == (1, len(ACTION_UNITS))
