@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
 
 from fer_core.faces.align import DEFAULT_GEOMETRY, align_face
 from fer_core.faces.still import LandmarkSource, StillFaceFinder
+from fer_core.infer.pipeline import Pipeline
+from fer_core.types import Affect, Frame
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +33,31 @@ def test_still_finder_crop_is_the_one_that_inference_cuts(photo, finder):
         np.testing.assert_array_equal(face.crop_rgb_u8, align_face(image, face.landmarks_px, DEFAULT_GEOMETRY))
 
 
-def test_tracker_crop_is_byte_identical_to_the_training_crop(photo, finder):
-    """The path at run time may align only through the function that training uses."""
-    pipeline = pytest.importorskip("fer_core.infer.pipeline", reason="the run-time path is not there")
-    assert pipeline.align_face is align_face
-    face = finder.find(photo)
-    crop = pipeline.align_face(photo, face.landmarks_px, DEFAULT_GEOMETRY)
-    assert crop.tobytes() == face.crop_rgb_u8.tobytes()
+class RecordingEngine:
+    """Stands where the network is and keeps the crops that it is given."""
+
+    def __init__(self) -> None:
+        self.card = SimpleNamespace(geometry=DEFAULT_GEOMETRY)
+        self.crops: list[np.ndarray] = []
+
+    def affects(self, crops):
+        self.crops += crops
+        return [Affect(np.full(8, 1 / 8, np.float32), 0.0, 0.0, np.zeros(18, np.float32)) for _ in crops]
+
+
+@pytest.mark.parametrize("name", [None, "photo.png"], ids=["as video", "as image"])
+def test_network_sees_at_run_time_the_crop_of_training(photo, finder, name):
+    """With identical landmarks the crops are byte-identical; with landmarks of their own they hardly differ."""
+    engine = RecordingEngine()
+    with Pipeline(engine) as pipeline:
+        for index in range(3):
+            result = pipeline.process(Frame(index, index / 25, photo, name))
+            face = result.faces[0].face
+            expected = align_face(photo, face.landmarks_px, DEFAULT_GEOMETRY)
+            assert engine.crops.pop().tobytes() == expected.tobytes()
+    training = finder.find(photo)
+    np.testing.assert_array_equal(training.crop_rgb_u8, align_face(photo, training.landmarks_px, DEFAULT_GEOMETRY))
+    assert np.abs(training.crop_rgb_u8.astype(int) - expected).mean() < 3
 
 
 def test_still_finder_puts_the_eyes_at_the_template(photo, finder):

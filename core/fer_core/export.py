@@ -1,0 +1,96 @@
+"""From a training checkpoint to the ONNX file that the program runs, with its card inside and beside it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from fer_core.infer.engine import INPUT, OUTPUTS, Engine
+from fer_core.infer.model_card import CARD_KEY, ModelCard
+from fer_core.models.multitask import MultitaskNet
+
+#: Largest difference between PyTorch and ONNX Runtime on any output.
+PARITY = 1e-4
+OPSET = 17
+
+
+class ServedNet(nn.Module):
+    """The network as the program calls it: bytes in, probabilities out.
+
+    Args:
+        network: in evaluation mode.
+        temperature: divides the expression logits; 1 leaves them (Guo et al. 2017).
+    """
+
+    def __init__(self, network: MultitaskNet, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.network = network
+        self.temperature = temperature
+
+    def forward(self, image_rgb_u8: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, S, S, 3) uint8 to expression_probs (N, E), va (N, 2), au_probs (N, A)."""
+        outputs = self.network(image_rgb_u8.permute(0, 3, 1, 2).float())
+        probs = (outputs.expression_logits / self.temperature).softmax(dim=1)
+        return probs, outputs.va, outputs.au_logits.sigmoid()
+
+
+def export_onnx(network: MultitaskNet, card: ModelCard, path: Path, temperature: float = 1.0) -> float:
+    """Writes ``path`` and ``path`` with suffix ``.json``; returns the largest difference found by the parity check.
+
+    A file of that name is replaced only by a network that passed the check.
+
+    Raises:
+        ValueError: when PyTorch and ONNX Runtime differ by more than ``PARITY``.
+    """
+    served = ServedNet(network, temperature).eval()
+    partial = path.with_suffix(".partial.onnx")
+    try:
+        _write_onnx(served, card, partial)
+        difference = parity(served, partial, card.geometry.size_px)
+        if difference > PARITY:
+            raise ValueError(f"{path}: ONNX Runtime differs from PyTorch by {difference:.2e}, more than {PARITY}")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    path.with_suffix(".json").write_text(card.to_json() + "\n", encoding="utf-8")
+    return difference
+
+
+def _write_onnx(served: ServedNet, card: ModelCard, path: Path) -> None:
+    side = card.geometry.size_px
+    example = torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # Of the exporter that traces, which we choose: its successor needs one more package and rewrites the network.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        # Of constants in the trace, such as the weights of luminance; the parity check would find one that is not.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        torch.onnx.export(
+            served,
+            (example,),
+            str(path),
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            dynamic_axes={name: {0: "faces"} for name in (INPUT, *OUTPUTS)},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+@torch.inference_mode()
+def parity(served: nn.Module, path: Path, side_px: int, count: int = 16) -> float:
+    """Largest absolute difference over all outputs on random and on smooth crops."""
+    rng = np.random.default_rng(0)
+    crops = rng.integers(0, 256, (count, side_px, side_px, 3), np.uint8)
+    crops[::2] = np.linspace(0, 255, side_px, dtype=np.uint8)[None, :, None, None]
+    engine = Engine(path, device="cpu")
+    expected = served(torch.from_numpy(crops))
+    return max(float(np.abs(e.numpy() - got).max()) for e, got in zip(expected, engine.run(crops), strict=True))

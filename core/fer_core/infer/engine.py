@@ -1,0 +1,105 @@
+"""Runs the affect network on aligned crops with ONNX Runtime."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from fer_core.assets import asset_path
+from fer_core.infer.model_card import CARD_KEY, ModelCard, ModelError
+from fer_core.types import Affect, Floats, ImageU8
+
+#: Choices of ``--device`` and the ONNX Runtime provider behind each.
+PROVIDERS = {
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+DEFAULT_MODEL = ("models", "fer-studio.onnx")
+INPUT = "image_rgb_u8"
+OUTPUTS = ("expression_probs", "va", "au_probs")
+
+
+class Engine:
+    """A loaded model. Safe to call from several threads.
+
+    Args:
+        model: ONNX file with a card; the shipped one when None.
+        device: a key of ``PROVIDERS``, or ``auto`` for the first of them that this machine has.
+        threads: of the CPU provider. One by default: the face mesh runs beside it on another core, and a pool that
+            spins on both cores slows both.
+
+    Raises:
+        ModelError: when the file is missing, no ONNX model, or without a card.
+        ValueError: when the device is not there.
+    """
+
+    def __init__(self, model: Path | None = None, device: str = "auto", threads: int = 1) -> None:
+        self.path = model or asset_path(*DEFAULT_MODEL)
+        provider = choose_provider(device)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        providers = [provider] if provider == PROVIDERS["cpu"] else [provider, PROVIDERS["cpu"]]
+        try:
+            self._session = onnxruntime.InferenceSession(str(self.path), options, providers=providers)
+        except Exception as error:  # ONNX Runtime raises many unrelated types
+            raise ModelError(f"{self.path}: cannot be loaded as an ONNX model ({error})") from error
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if CARD_KEY not in metadata:
+            raise ModelError(f"{self.path}: has no model card; export it with: fer-core export")
+        self.card = ModelCard.from_json(metadata[CARD_KEY], str(self.path))
+        self.provider: str = self._session.get_providers()[0]
+        self.threads = threads
+
+    def run(self, crops_rgb_u8: ImageU8) -> tuple[Floats, Floats, Floats]:
+        """Answers for crops (N, S, S, 3).
+
+        Returns:
+            expression_probs (N, E), va (N, 2), au_probs (N, A).
+        """
+        probs, va, au = self._session.run(OUTPUTS, {INPUT: crops_rgb_u8})
+        return probs, va, au
+
+    def affects(self, crops_rgb_u8: Sequence[ImageU8]) -> list[Affect]:
+        """One :class:`Affect` a crop, in one batch."""
+        if not crops_rgb_u8:
+            return []
+        probs, va, au = self.run(np.stack(crops_rgb_u8))
+        return [Affect(p, float(v[0]), float(v[1]), a) for p, v, a in zip(probs, va, au, strict=True)]
+
+
+def choose_provider(device: str) -> str:
+    """ONNX Runtime's name for a ``--device``.
+
+    Raises:
+        ValueError: when the word is unknown or this machine does not have it.
+    """
+    present = onnxruntime.get_available_providers()
+    if device == "auto":
+        return next(p for p in PROVIDERS.values() if p in present)
+    if device not in PROVIDERS:
+        raise ValueError(f"--device {device}: unknown; choose auto, {', '.join(PROVIDERS)}")
+    if PROVIDERS[device] not in present:
+        have = ", ".join(name for name, p in PROVIDERS.items() if p in present)
+        raise ValueError(f"--device {device}: this machine's ONNX Runtime has only: {have}")
+    return PROVIDERS[device]
+
+
+def cpu_count() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,195 @@
+"""From frames to results: the one path that live view, annotated files and command line share.
+
+``process`` does everything for one frame where it is called. ``run`` gives the same numbers faster: while the caller's
+thread hands out results, one thread decodes, one follows faces and cuts crops, and one runs the network. Between them
+are short queues that make the faster wait for the slower, so memory does not grow with the length of a video.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from fer_core.faces.align import align_face
+from fer_core.faces.tracker import DEFAULT_MAX_FACES, FaceTracker
+from fer_core.infer.baseline import Baseline
+from fer_core.infer.engine import Engine
+from fer_core.infer.smoothing import Smoother
+from fer_core.types import Affect, Face, FaceResult, Frame, FrameResult, ImageU8, Status
+
+#: Frames that may wait between two stages.
+QUEUE_FRAMES = 4
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """A frame whose faces are known, before affect."""
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    crops: tuple[ImageU8, ...]
+    """One aligned crop for each face whose status is ``ok``, in order."""
+
+
+class Pipeline:
+    """Tracker, network, smoothing and baseline in a row. One recording at a time.
+
+    Args:
+        engine: the affect network; may be shared between pipelines.
+        max_faces: how many faces are followed.
+        smooth_s: time constant of causal smoothing; 0 is off.
+        baseline: a person's neutral face to subtract, or None.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        max_faces: int = DEFAULT_MAX_FACES,
+        smooth_s: float = 0.0,
+        baseline: Baseline | None = None,
+    ) -> None:
+        self.engine = engine
+        self.baseline = baseline
+        self._smooth_s = smooth_s
+        self._tracker = FaceTracker(max_faces)
+        self.reset()
+
+    def reset(self) -> None:
+        """Starts another recording: ids count from 1 again, smoothing forgets."""
+        self._tracker.reset()
+        self._smoother = Smoother(self._smooth_s) if self._smooth_s > 0 else None
+
+    def process(self, frame: Frame) -> FrameResult:
+        """Everything of one frame, in the calling thread. Frames come in the order of their times."""
+        return self._add_affect(self._locate(frame))
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[FrameResult]:
+        """Results of many frames, in order, with the stages overlapped.
+
+        An exception of ``frames`` is raised after the results of the frames before it. Ending the iteration early
+        stops the threads.
+        """
+        for _, result in self.run_with_frames(frames):
+            yield result
+
+    def run_with_frames(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FrameResult]]:
+        """As :meth:`run`, each result with its frame."""
+        with (
+            closing(_Stage(iter(frames), lambda frame: frame)) as decoded,
+            closing(_Stage(decoded, self._locate)) as located,
+            closing(_Stage(located, lambda item: (item.frame, self._add_affect(item)))) as results,
+        ):
+            yield from results
+
+    def close(self) -> None:
+        """Ends the tracker's threads."""
+        self._tracker.close()
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _locate(self, frame: Frame) -> _Located:
+        image = frame.image_rgb_u8
+        if image is None:
+            return _Located(frame, (), ())
+        if frame.name is not None:
+            faces = self._tracker.update_still(image)
+        else:
+            faces = self._tracker.update(image, frame.time_s)
+        geometry = self.engine.card.geometry
+        usable = (face for face in faces if face.status is Status.OK)
+        return _Located(frame, faces, tuple(align_face(image, face.landmarks_px, geometry) for face in usable))
+
+    def _add_affect(self, located: _Located) -> FrameResult:
+        frame, image = located.frame, located.frame.image_rgb_u8
+        affects = iter(self.engine.affects(located.crops))
+        results = tuple(
+            self._finish(face, next(affects) if face.status is Status.OK else None, frame.time_s)
+            for face in located.faces
+        )
+        if image is None:
+            return FrameResult(frame.index, frame.time_s, 0, 0, Status.DECODE_ERROR, (), frame.name)
+        status = Status.OK if results else Status.NO_FACE
+        return FrameResult(frame.index, frame.time_s, image.shape[1], image.shape[0], status, results, frame.name)
+
+    def _finish(self, face: Face, affect: Affect | None, time_s: float) -> FaceResult:
+        if affect is None:
+            return FaceResult(face, None)
+        if self._smoother:
+            affect = self._smoother.apply(face.face_id, time_s, affect)
+        return FaceResult(face, affect, self.baseline.correct(affect) if self.baseline else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: BaseException
+
+
+class _End:
+    pass
+
+
+class _Stage(Generic[T, U]):
+    """Applies a function to every item of an iterator in a thread of its own, through a bounded queue."""
+
+    def __init__(self, items: Iterator[T], function: Callable[[T], U]) -> None:
+        self._items = items
+        self._function = function
+        self._queue: queue.Queue[U | _Failed | _End] = queue.Queue(QUEUE_FRAMES)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            for item in self._items:
+                if not self._put(self._function(item)):
+                    return
+            self._put(_End())
+        except BaseException as error:  # handed to the consumer, in order
+            self._put(_Failed(error))
+
+    def _put(self, item: U | _Failed | _End) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=0.05)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def __iter__(self) -> Iterator[U]:
+        return self
+
+    def __next__(self) -> U:
+        while True:
+            try:
+                item = self._queue.get(timeout=0.05)
+            except queue.Empty:
+                if self._stop.is_set():
+                    raise StopIteration from None
+                continue
+            if isinstance(item, _Failed):
+                raise item.error
+            if isinstance(item, _End):
+                raise StopIteration
+            return item
+
+    def close(self) -> None:
+        """Stops the thread and waits for it."""
+        self._stop.set()
+        self._thread.join()
