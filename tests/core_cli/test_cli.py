@@ -190,7 +190,6 @@ def test_evaluate_works_without_the_train_extra(root: Path, model: Path):
 @pytest.mark.parametrize(
     ("arguments", "package"),
     [
-        (["evaluate", "--model", "MODEL", "--data", "ferplus", "--root", "ROOT"], "scikit-learn"),
         (["prepare", "--root", "ROOT", "--out", "out"], "scikit-learn"),
         (["train", "first", "--data", "ROOT", "--out", "out"], "scikit-learn|torch"),
         (["export", "--checkpoint", "c.pt", "--out", "o.onnx", "--temperature", "1"], "scikit-learn|torch"),

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import cv2
@@ -47,3 +48,12 @@ def test_aligned_faces_come_in_order_only(root: Path):
 def test_read_samples_names_the_splits_that_there_are(root: Path):
     with pytest.raises(DataError, match="no split 'valid'; choose --split test"):
         read_samples(root, "webmorph", "valid")
+
+
+def test_read_samples_of_ferplus_needs_no_training_package(make_root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("sklearn", "torch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "fer_core.data.weak_au", raising=False)
+    samples = read_samples(make_root(tmp_path), "ferplus", "test")
+    assert len(samples) == 2
+    assert all(np.isfinite(s.va).all() and np.isnan(s.au).all() for s in samples)

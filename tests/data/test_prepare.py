@@ -1,5 +1,6 @@
 import json
 import shutil
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ pytest.importorskip("sklearn", reason="preparing needs the extra 'train'")
 
 from fer_core.data import prepare as preparing
 from fer_core.data.archive import Archive, DataError
-from fer_core.data.crops import crop_images
+from fer_core.data.crops import aligned_crops
 from fer_core.data.prepare import WEAK_AU_WEIGHT, load_shards, prepare
 from fer_core.data.shards import Shard, encode_crop
 from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
@@ -41,9 +42,9 @@ def cropped(monkeypatch):
     def fake(root, dataset, paths, geometry, processes):
         calls.append(dataset)
         crop = np.full((geometry.size_px, geometry.size_px, 3), 99, np.uint8)
-        return ((encode_crop(crop), "detector") for _ in paths)
+        return nullcontext((crop, "detector") for _ in paths)
 
-    monkeypatch.setattr(preparing, "crop_images", fake)
+    monkeypatch.setattr(preparing, "aligned_crops", fake)
     return calls
 
 
@@ -136,8 +137,12 @@ def test_prepare_names_the_missing_part(copy, name, cropped):
         prepare(root, out, processes=1)
 
 
-def test_crop_images_reports_an_unreadable_image_from_its_process(copy):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_aligned_crops_reports_an_unreadable_image_from_its_process(copy, processes):
     root, _ = copy
     (root / "ferplus" / "broken.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"ferplus: broken\.png is no image"):
-        list(crop_images(root, "ferplus", ["broken.png"], DEFAULT_GEOMETRY, processes=1))
+    with (
+        pytest.raises(DataError, match=r"ferplus: broken\.png is no image"),
+        aligned_crops(root, "ferplus", ["broken.png"], DEFAULT_GEOMETRY, processes) as crops,
+    ):
+        list(crops)

@@ -7,8 +7,6 @@ processes, and none is kept: the memory needed does not depend on the size of th
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,22 +19,19 @@ import numpy.typing as npt
 from fer_core.data.archive import Archive, DataError
 from fer_core.data.ckplus import NAME as CKPLUS
 from fer_core.data.ckplus import read_ckplus
+from fer_core.data.crops import aligned_crops
 from fer_core.data.diffusionfer import NAME as DIFFUSIONFER
 from fer_core.data.diffusionfer import read_diffusionfer
 from fer_core.data.ferplus import NAME as FERPLUS
+from fer_core.data.prepare import read_labelled
 from fer_core.data.sample import Sample
 from fer_core.data.webmorph import NAME as WEBMORPH
 from fer_core.data.webmorph import read_webmorph
 from fer_core.faces.align import CropGeometry
-from fer_core.faces.still import StillFaceFinder
 from fer_core.types import Floats, ImageU8
 
 DATASETS = (FERPLUS, CKPLUS, DIFFUSIONFER, WEBMORPH)
 _READERS = {CKPLUS: read_ckplus, DIFFUSIONFER: read_diffusionfer, WEBMORPH: read_webmorph}
-_CHUNK = 16
-#: Images given to the processes at a time: finished crops wait for the network, and must not pile up.
-_PORTION = 512
-_worker: dict[str, tuple[Archive, StillFaceFinder]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +69,15 @@ class AlignedFaces:
 
 
 def read_samples(root: Path, dataset: str, split: str) -> list[Sample]:
-    """Samples of one split with all their labels.
+    """Samples of one split with the labels that people gave.
 
     The valence-arousal of FER+ rests on other data sets too, which must then lie in ``root``.
 
     Raises:
         DataError: when a file, a column or the split is missing.
-        ModuleNotFoundError: for FER+ without the ``train`` extra (scikit-learn).
     """
     if dataset == FERPLUS:
-        # Needs scikit-learn, which a base install does not have; the other data sets must do without.
-        from fer_core.data.prepare import read_labelled
-
-        samples = read_labelled(root)[0][FERPLUS]
+        samples = read_labelled(root, weak_au=False)[0][FERPLUS]
     else:
         samples, _ = _READERS[dataset](Archive(root, dataset))
     chosen = [s for s in samples if s.split == split]
@@ -109,7 +100,7 @@ def aligned_faces(
         processes: with 1, the work is done in this process.
     """
     dataset, paths = samples[0].dataset, [s.path for s in samples]
-    with _crops(root, dataset, paths, geometry, processes) as crops:
+    with aligned_crops(root, dataset, paths, geometry, processes) as crops:
         yield AlignedFaces(
             dataset=dataset,
             path=np.array(paths),
@@ -121,35 +112,3 @@ def aligned_faces(
             au_weight=np.array([s.au_weight for s in samples], np.float32),
             crops=crops,
         )
-
-
-@contextmanager
-def _crops(
-    root: Path, dataset: str, paths: Sequence[str], geometry: CropGeometry, processes: int
-) -> Iterator[Iterator[tuple[ImageU8, str]]]:
-    if processes == 1:
-        archive, finder = Archive(root, dataset), StillFaceFinder(geometry)
-        try:
-            yield (_find(archive, finder, path) for path in paths)
-        finally:
-            finder.close()
-        return
-    # Processes are spawned, not forked: a fork would copy MediaPipe's threads in an unusable state.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, _start, (root, dataset, geometry)) as pool:
-        portions = (paths[start : start + _PORTION] for start in range(0, len(paths), _PORTION))
-        yield (found for portion in portions for found in pool.imap(_crop, portion, chunksize=_CHUNK))
-
-
-def _start(root: Path, dataset: str, geometry: CropGeometry) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent answers it
-    _worker["tools"] = (Archive(root, dataset), StillFaceFinder(geometry))
-
-
-def _crop(path: str) -> tuple[ImageU8, str]:
-    return _find(*_worker["tools"], path)
-
-
-def _find(archive: Archive, finder: StillFaceFinder, path: str) -> tuple[ImageU8, str]:
-    face = finder.find(archive.image(path))
-    return face.crop_rgb_u8, face.source.value

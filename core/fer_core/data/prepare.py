@@ -20,15 +20,14 @@ from fer_core.data.archive import Archive, DataError
 from fer_core.data.circumplex import CircumplexReconciliation
 from fer_core.data.ckplus import NAME as CKPLUS
 from fer_core.data.ckplus import read_ckplus
-from fer_core.data.crops import crop_images
+from fer_core.data.crops import aligned_crops
 from fer_core.data.diffusionfer import NAME as DIFFUSIONFER
 from fer_core.data.diffusionfer import read_diffusionfer
 from fer_core.data.ferplus import NAME as FERPLUS
 from fer_core.data.ferplus import read_ferplus
 from fer_core.data.sample import Sample
-from fer_core.data.shards import Shard, build_shard
+from fer_core.data.shards import Shard, build_shard, encode_crop
 from fer_core.data.votes import load_affectnet_c25
-from fer_core.data.weak_au import WeakAuModel, load_blendshapes
 from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 
@@ -44,11 +43,15 @@ WEAK_AU_WEIGHT = 0.3
 MANIFEST = "manifest.json"
 
 
-def read_labelled(root: Path) -> tuple[dict[str, list[Sample]], dict[str, Any]]:
+def read_labelled(root: Path, *, weak_au: bool = True) -> tuple[dict[str, list[Sample]], dict[str, Any]]:
     """All samples with all labels that can be had for them, and what the manifest says of the labels.
 
     FER+ gets valence-arousal from its votes (:mod:`fer_core.data.circumplex`) and weak action units from blendshape
     scores (:mod:`fer_core.data.weak_au`).
+
+    Args:
+        root: folder of the archives.
+        weak_au: whether to make the weak action units, which needs scikit-learn.
 
     Raises:
         DataError: when a file or column is missing.
@@ -65,7 +68,8 @@ def read_labelled(root: Path) -> tuple[dict[str, list[Sample]], dict[str, Any]]:
     )
     va = reconciliation.apply(np.stack([s.votes for s in samples[FERPLUS]]).astype(np.float64))
     samples[FERPLUS] = [replace(s, va=pair.astype(np.float32)) for s, pair in zip(samples[FERPLUS], va, strict=True)]
-    samples[FERPLUS], about["weak_au"] = _add_weak_au(root, samples[FERPLUS], samples[CKPLUS])
+    if weak_au:
+        samples[FERPLUS], about["weak_au"] = _add_weak_au(root, samples[FERPLUS], samples[CKPLUS])
     about["circumplex"] = reconciliation.to_dict()
     about["va_class_means"] = {name: _class_means(samples[name]) for name in (FERPLUS, DIFFUSIONFER)}
     return samples, about
@@ -117,7 +121,8 @@ def _crops(
     known = _known(path)
     if known and known.geometry == geometry and known.path.tolist() == paths:
         return known.jpegs, known.landmark_source.tolist()
-    found = list(tqdm(crop_images(root, name, paths, geometry, processes), desc=name, total=len(paths), unit="image"))
+    with aligned_crops(root, name, paths, geometry, processes) as crops:
+        found = [(encode_crop(crop), source) for crop, source in tqdm(crops, desc=name, total=len(paths), unit="image")]
     return [jpeg for jpeg, _ in found], [source for _, source in found]
 
 
@@ -131,6 +136,8 @@ def _known(path: Path) -> Shard | None:
 def _add_weak_au(
     root: Path, ferplus: Sequence[Sample], ckplus: Sequence[Sample]
 ) -> tuple[list[Sample], dict[str, Any]]:
+    from fer_core.data.weak_au import WeakAuModel, load_blendshapes  # needs scikit-learn, which evaluation does without
+
     table = load_blendshapes(root / BLENDSHAPES)
     train = [s for s in ckplus if s.split == "train"]
     kept, fit_table = table.select(CKPLUS, [s.path for s in train])

@@ -118,19 +118,18 @@ class Pipeline:
         frame, image = located.frame, located.frame.image_rgb_u8
         affects = iter(self.engine.affects(located.crops))
         results = tuple(
-            self._finish(face, next(affects) if face.status is Status.OK else None, frame.time_s)
-            for face in located.faces
+            self._finish(face, next(affects) if face.status is Status.OK else None, frame) for face in located.faces
         )
         if image is None:
             return FrameResult(frame.index, frame.time_s, 0, 0, Status.DECODE_ERROR, (), frame.name)
         status = Status.OK if results else Status.NO_FACE
         return FrameResult(frame.index, frame.time_s, image.shape[1], image.shape[0], status, results, frame.name)
 
-    def _finish(self, face: Face, affect: Affect | None, time_s: float) -> FaceResult:
+    def _finish(self, face: Face, affect: Affect | None, frame: Frame) -> FaceResult:
         if affect is None:
             return FaceResult(face, None)
-        if self._smoother:
-            affect = self._smoother.apply(face.face_id, time_s, affect)
+        if self._smoother and frame.name is None:  # photographs follow each other in a folder, not in time
+            affect = self._smoother.apply(face.face_id, frame.time_s, affect)
         return FaceResult(face, affect, self.baseline.correct(affect) if self.baseline else None)
 
 

@@ -42,7 +42,8 @@ class MultitaskNet(nn.Module):
     def __init__(self, backbone: nn.Module, expressions: int, action_units: int, dropout: float) -> None:
         super().__init__()
         self.backbone = backbone
-        features = int(backbone.num_features)  # type: ignore[arg-type]
+        # timm's MobileNetV3 family widens the features after pooling and states the width under another name.
+        features = int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)  # type: ignore[arg-type]
         self.dropout = nn.Dropout(dropout)
         self.expression = nn.Linear(features, expressions)
         self.va = nn.Linear(features, 2)
