@@ -105,6 +105,7 @@ def test_no_command_opens_a_network_socket(name: str, command, media: Path, mode
         assert (tmp_path / "out" / "demo.csv").read_text().count("\n") >= 181
 
 
+@pytest.mark.slow
 def test_annotate_opens_no_network_socket_later_on_either(command, media: Path, model: Path, tmp_path: Path) -> None:
     words, where = command("annotate", media / "stills", "-o", "out", "--model", model)
     program = (

@@ -51,9 +51,10 @@ def test_read_samples_names_the_splits_that_there_are(root: Path):
 
 
 def test_read_samples_of_ferplus_needs_no_training_package(make_root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    root = make_root(tmp_path)
     for name in ("sklearn", "torch"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "fer_core.data.weak_au", raising=False)
-    samples = read_samples(make_root(tmp_path), "ferplus", "test")
+    samples = read_samples(root, "ferplus", "test")
     assert len(samples) == 2
     assert all(np.isfinite(s.va).all() and np.isnan(s.au).all() for s in samples)
