@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -218,3 +221,53 @@ class Recorder:
 @pytest.fixture
 def listener() -> Recorder:
     return Recorder()
+
+
+#: Longer than a thread takes to notice that it should end, shorter than one that does not.
+_LEAK_PATIENCE_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test of the window that leaves a thread, a running timer or a visible window behind."""
+    if "qtbot" not in request.fixturenames:
+        yield
+        return
+    threads_before = set(threading.enumerate())
+    kept = _running_qt_objects()
+    yield
+    until_s = time.monotonic() + _LEAK_PATIENCE_S
+    while (left := _leaks(threads_before, kept)) and time.monotonic() < until_s:
+        _process_deletions()
+        time.sleep(0.02)
+    assert not left, f"left behind: {', '.join(left)}"
+
+
+def _leaks(threads_before: set[threading.Thread], kept: list[object]) -> list[str]:
+    from PySide6.QtWidgets import QApplication
+
+    # Threads that Qt made and Python saw once have a stand-in here that never ends.
+    threads = [
+        t.name
+        for t in threading.enumerate()
+        if t not in threads_before and t.is_alive() and not isinstance(t, threading._DummyThread)
+    ]
+    objects = [repr(o) for o in _running_qt_objects() if not any(o is k for k in kept)]
+    windows = [repr(w) for w in QApplication.topLevelWidgets() if w.isVisible()]
+    return threads + objects + windows
+
+
+def _running_qt_objects() -> list[object]:
+    """Threads that run and timers that tick, of those that Python made and still holds."""
+    from PySide6.QtCore import QThread, QTimer
+    from shiboken6 import isValid
+
+    objects = [o for o in gc.get_objects() if isinstance(o, QThread | QTimer) and isValid(o)]
+    return [o for o in objects if (o.isActive() if isinstance(o, QTimer) else o.isRunning())]
+
+
+def _process_deletions() -> None:
+    from PySide6.QtCore import QCoreApplication, QEvent
+
+    QCoreApplication.processEvents()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -43,6 +43,8 @@ class Engine:
     def __init__(self, model: Path | None = None, device: str = "auto", threads: int = 1) -> None:
         self.path = model or asset_path(*DEFAULT_MODEL)
         provider = choose_provider(device)
+        # Windows builds hand events to the operating system; no build of the pinned range sends anything itself.
+        onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

@@ -1,0 +1,89 @@
+"""Annotates any number of files and folders: the work behind ``fer-studio annotate``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from fer_core.infer.baseline import Baseline, load_baseline
+from fer_core.infer.engine import Engine
+from fer_core.infer.pipeline import Pipeline
+from fer_core.media.source import expand_inputs, open_source
+from fer_core.types import FrameResult
+from fer_studio.file_run import FileAnnotator
+from fer_studio.jobs import Task, run_jobs
+from fer_studio.options import AnnotateOptions
+from fer_studio.outcome import End, Listener, Outcome, Silent
+from fer_studio.outputs import Outputs, plan_outputs
+from fer_studio.quiet import quiet_native_stderr
+
+
+def annotate_files(
+    paths: Sequence[Path],
+    options: AnnotateOptions,
+    listener: Listener | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[Outcome]:
+    """Annotates every input; what is wrong with one of them is in its outcome and does not touch the others.
+
+    Args:
+        paths: videos, images and folders, see :func:`fer_core.media.source.expand_inputs`.
+        options: of all of them.
+        listener: is told of progress in this thread.
+        should_stop: asked after every frame; true ends the run, and rows written so far stay.
+
+    Returns:
+        One outcome an input, in order.
+
+    Raises:
+        fer_core.infer.model_card.ModelError: the model cannot be used.
+        ValueError: the device is not there, or the baseline cannot be used.
+        fer_core.media.errors.MediaError: the picture that should be the baseline cannot be read.
+        OSError: the model or the baseline cannot be read.
+    """
+    listener = listener or Silent()
+    engine = Engine(options.model, options.device)
+    baseline = _load_baseline(options, engine)
+    annotator = FileAnnotator(options, engine, baseline)
+    inputs = expand_inputs(paths)
+    plan = plan_outputs(inputs, options.out_dir, annotator.layout.suffix)
+    problems = _overwritten_inputs(inputs, plan, options.video)
+    tasks = [Task(i, path, out) for i, (path, out) in enumerate(zip(inputs, plan, strict=True)) if i not in problems]
+    outcomes: dict[int, Outcome] = {}
+    for i, problem in problems.items():
+        outcomes[i] = Outcome(inputs[i], End.FAILED, problem=problem)
+        listener.finished(outcomes[i])
+    if options.jobs > 1 and len(tasks) > 1:
+        outcomes |= run_jobs(tasks, options, baseline, listener, should_stop)
+    else:
+        for task in tasks:
+            if should_stop():
+                break
+            outcomes[task.number] = annotator.annotate(task.path, task.outputs, listener, should_stop)
+    return [outcomes.get(i) or Outcome(path, End.INTERRUPTED) for i, path in enumerate(inputs)]
+
+
+def _load_baseline(options: AnnotateOptions, engine: Engine) -> Baseline | None:
+    file = options.baseline_file
+    if file is None:
+        return None
+
+    def analyse(path: Path) -> Iterator[FrameResult]:
+        with open_source(path) as source:
+            with quiet_native_stderr():
+                pipeline = Pipeline(engine, max_faces=options.max_faces)
+            with pipeline:
+                yield from map(pipeline.process, source.frames())
+
+    return load_baseline(file, engine.card, analyse)
+
+
+def _overwritten_inputs(inputs: Sequence[Path], plan: Sequence[Outputs], with_video: bool) -> dict[int, str]:
+    """By number, the inputs whose results would replace an input."""
+    protected = {path.resolve() for path in inputs}
+    problems = {}
+    for i, outputs in enumerate(plan):
+        for target in outputs.written(with_video):
+            if target.resolve() in protected:
+                problems[i] = f"{inputs[i]}: its result {target} would replace an input; use another folder with -o"
+    return problems
