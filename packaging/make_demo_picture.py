@@ -27,6 +27,7 @@ VA_COLOURS = ("#0072b2", "#d55e00")
 
 
 def main() -> None:
+    """Measures the clip and writes the picture."""
     clip = Path(sys.argv[1]) if len(sys.argv) > 1 else asset_path("demo", "demo.mp4")
     out = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("assets/reports/demo.png")
     engine = Engine()
@@ -44,6 +45,7 @@ def main() -> None:
 
 
 def draw(pictures: list[ImageU8], results: list[FrameResult], engine: Engine) -> Figure:
+    """Frames above, valence and arousal in the middle, probabilities below."""
     figure = Figure(figsize=(13, 7), layout="constrained")
     grid = figure.add_gridspec(3, len(pictures), height_ratios=(2.2, 1, 1))
     for column, picture in enumerate(pictures):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fer_core.infer.engine import INPUT, OUTPUTS, Engine
 from fer_core.infer.model_card import CARD_KEY, ModelCard
 from fer_core.models.multitask import MultitaskNet
+from fer_core.models.resize import AntialiasResize
 
 #: Largest difference between PyTorch and ONNX Runtime on any output.
 PARITY = 1e-4
@@ -25,29 +26,37 @@ class ServedNet(nn.Module):
     Args:
         network: in evaluation mode.
         temperature: divides the expression logits; 1 leaves them (Guo et al. 2017).
+        crop_px: side of the aligned crop.
+        input_px: side at which the network was trained.
     """
 
-    def __init__(self, network: MultitaskNet, temperature: float = 1.0) -> None:
+    def __init__(self, network: MultitaskNet, temperature: float, crop_px: int, input_px: int) -> None:
         super().__init__()
         self.network = network
+        self.resize = AntialiasResize(crop_px, input_px)
         self.temperature = temperature
 
     def forward(self, image_rgb_u8: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, S, S, 3) uint8 to expression_probs (N, E), va (N, 2), au_probs (N, A)."""
-        outputs = self.network(image_rgb_u8.permute(0, 3, 1, 2).float())
+        outputs = self.network(self.resize(image_rgb_u8.permute(0, 3, 1, 2).float()))
         probs = (outputs.expression_logits / self.temperature).softmax(dim=1)
         return probs, outputs.va, outputs.au_logits.sigmoid()
 
 
-def export_onnx(network: MultitaskNet, card: ModelCard, path: Path, temperature: float = 1.0) -> float:
+def export_onnx(
+    network: MultitaskNet, card: ModelCard, path: Path, temperature: float = 1.0, input_px: int | None = None
+) -> float:
     """Writes ``path`` and ``path`` with suffix ``.json``; returns the largest difference found by the parity check.
+
+    ``input_px`` is the side at which the network was trained, that of the crop when None.
 
     A file of that name is replaced only by a network that passed the check.
 
     Raises:
         ValueError: when PyTorch and ONNX Runtime differ by more than ``PARITY``.
     """
-    served = ServedNet(network, temperature).eval()
+    crop_px = card.geometry.size_px
+    served = ServedNet(network, temperature, crop_px, input_px or crop_px).eval()
     partial = path.with_suffix(".partial.onnx")
     try:
         _write_onnx(served, card, partial)

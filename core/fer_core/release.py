@@ -28,7 +28,8 @@ from fer_core.infer.model_card import ModelCard
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS, Expression
 from fer_core.models.multitask import MultitaskNet
 from fer_core.train.recipe import RecipeError, recipe_from_dict
-from fer_core.train.trainer import load_trained, resized
+from fer_core.train.resolution import resized
+from fer_core.train.trainer import load_trained
 from fer_core.types import Floats
 
 DESCRIPTION = (
@@ -116,7 +117,7 @@ def release(
         version=version,
         expressions=EXPRESSIONS,
         action_units=ACTION_UNITS,
-        geometry=geometry.scaled(size_px),
+        geometry=geometry,
         backbone=recipe.backbone,
         description=DESCRIPTION,
         intended_use=INTENDED_USE,
@@ -126,7 +127,7 @@ def release(
         training={"recipe": content["recipe"], "steps": content["step"], "temperature": temperature},
     )
     out.parent.mkdir(parents=True, exist_ok=True)
-    return Release(card, temperature, export_onnx(network, card, out, temperature))
+    return Release(card, temperature, export_onnx(network, card, out, temperature, size_px))
 
 
 def read_figures(paths: Sequence[Path]) -> dict[str, Any]:

@@ -97,13 +97,24 @@ def test_export_that_differs_is_refused_and_leaves_nothing(tmp_path, monkeypatch
 
 def test_parity_sees_another_network(exported):
     network, path, _ = exported
-    assert parity(ServedNet(network, 1.7).eval(), path, SIDE_PX) <= PARITY
-    assert parity(ServedNet(network, 1.0).eval(), path, SIDE_PX) > 10 * PARITY
+    assert parity(ServedNet(network, 1.7, SIDE_PX, SIDE_PX).eval(), path, SIDE_PX) <= PARITY
+    assert parity(ServedNet(network, 1.0, SIDE_PX, SIDE_PX).eval(), path, SIDE_PX) > 10 * PARITY
 
 
 def test_served_net_temperature_softens_and_keeps_the_order():
     network, crops = made_network(), torch.from_numpy(random_crops(3))
     with torch.inference_mode():
-        plain, soft = (ServedNet(network, t).eval()(crops)[0] for t in (1.0, 4.0))
+        plain, soft = (ServedNet(network, t, SIDE_PX, SIDE_PX).eval()(crops)[0] for t in (1.0, 4.0))
     assert torch.equal(plain.argsort(dim=1), soft.argsort(dim=1))
     assert (soft.amax(dim=1) < plain.amax(dim=1)).all()
+
+
+def test_export_resizes_the_crop_to_what_the_network_was_trained_at(exported, tmp_path):
+    network = exported[0]
+    path = tmp_path / "small.onnx"
+    assert export_onnx(network, made_card(), path, input_px=SIDE_PX // 2) <= PARITY
+    crops = random_crops(3)
+    small = ServedNet(network, 1.0, SIDE_PX, SIDE_PX // 2).eval()
+    with torch.inference_mode():
+        expected = small(torch.from_numpy(crops))[0].numpy()
+    np.testing.assert_allclose(Engine(path, "cpu").run(crops)[0], expected, atol=PARITY)

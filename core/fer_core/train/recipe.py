@@ -36,7 +36,7 @@ class Recipe:
     drop_path_rate: float = 0.1
     seed: int = 1
     batch_size: int = 64
-    stages: tuple[Stage, ...] = (Stage(6, 80), Stage(2, 112))
+    stages: tuple[Stage, ...] = (Stage(7, 80),)
     repeats: Mapping[str, int] = field(default_factory=dict)
     """How often an epoch visits each image of a data set; 1 where not named."""
     learning_rate: float = 1e-3
@@ -50,6 +50,15 @@ class Recipe:
     expression_weight: float = 1.0
     va_weight: float = 1.0
     au_weight: float = 1.0
+    refine_steps: int = 0
+    """Steps of the second stage on frozen features (:mod:`fer_core.train.refine`); 0 leaves it out."""
+    refine_learning_rate: float = 2e-3
+    refine_penalty: float = 0.01
+    """On the squared change of the heads' weights, in units of each feature's spread."""
+    refine_images: int = 3000
+    """Most images of a data set that the second stage looks at, augmented views counted."""
+    refine_views: int = 4
+    """Most views of one image: itself and augmented ones."""
     checkpoint_every: int = 100
     """Steps between checkpoints."""
     workers: int = 0

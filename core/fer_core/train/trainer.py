@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from fer_core.data.dataset import Batch, ShardDataset, epoch_batches, ordered_batches
+from fer_core.data.dataset import ShardDataset, epoch_batches, ordered_batches
 from fer_core.data.shards import Shard
 from fer_core.evaluate.metrics import accuracy, ccc
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
@@ -22,9 +21,12 @@ from fer_core.models.backbones import create_backbone
 from fer_core.models.multitask import MultitaskNet
 from fer_core.train.checkpoint import load_checkpoint, save_checkpoint
 from fer_core.train.recipe import Recipe, RecipeError, recipe_from_dict
+from fer_core.train.refine import refine_heads
+from fer_core.train.resolution import resized
 from fer_core.train.task import multitask_losses
 
 CHECKPOINT = "checkpoint.pt"
+REFINED = "refined.pt"
 LOG = "log.jsonl"
 _LOG_EVERY = 20
 
@@ -47,7 +49,10 @@ def load_trained(path: Path) -> tuple[MultitaskNet, dict[str, object]]:
 
 
 def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
-    """Trains from the start, or from ``out/checkpoint.pt`` when there is one; returns the checkpoint.
+    """Trains from the start, or from ``out/checkpoint.pt`` when there is one.
+
+    Returns:
+        The checkpoint to export: ``out/checkpoint.pt``, or ``out/refined.pt`` when the recipe has a second stage.
 
     Raises:
         RecipeError: when the checkpoint in ``out`` is of another recipe, or the data does not fill one batch.
@@ -105,15 +110,15 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
         save(step)
         figures = validate(average.module, ShardDataset(shards, "valid", None, recipe.seed), device, size_px)
         _log(out, {"epoch": epoch, "size_px": size_px, "valid": figures})
-    return path
-
-
-def resized(batch: Batch, device: torch.device, size_px: int) -> torch.Tensor:
-    """Crops of a batch at the stage's resolution, (B, 3, size_px, size_px)."""
-    image = batch.image_rgb.to(device, memory_format=torch.channels_last)
-    if image.shape[-1] == size_px:
-        return image
-    return functional.interpolate(image, size=(size_px, size_px), mode="bilinear", antialias=True)
+    if not recipe.refine_steps:
+        return path
+    network, geometry, size_px = average.module, shards[0].geometry, recipe.stages[-1].size_px
+    assert isinstance(network, MultitaskNet)
+    refine_heads(network, shards, recipe)
+    figures = validate(network, ShardDataset(shards, "valid", None, recipe.seed), device, size_px)
+    _log(out, {"refined": True, "valid": figures})
+    save_checkpoint(out / REFINED, recipe, geometry, step, {"average": average.state_dict()})
+    return out / REFINED
 
 
 def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
