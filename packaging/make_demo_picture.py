@@ -1,6 +1,6 @@
 """Draws the picture at the top of the README: annotated frames of a clip, and the signals read from it. Run by hand:
 
-    python packaging/make_demo_picture.py [CLIP] [OUT.png]
+python packaging/make_demo_picture.py [CLIP] [OUT.png]
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def main() -> None:
 
 def draw(pictures: list[ImageU8], results: list[FrameResult], engine: Engine) -> Figure:
     """Frames above, valence and arousal in the middle, probabilities below."""
-    figure = Figure(figsize=(13, 7), layout="constrained")
-    grid = figure.add_gridspec(3, len(pictures), height_ratios=(2.2, 1, 1))
+    figure = Figure(figsize=(13, 5.6), layout="constrained")
+    grid = figure.add_gridspec(3, len(pictures), height_ratios=(1.5, 1, 1))
     for column, picture in enumerate(pictures):
         axes = figure.add_subplot(grid[0, column])
         axes.imshow(picture)

@@ -87,7 +87,9 @@ def measure(stage: str, clip: Path) -> dict[str, float]:
 
 def in_child(stage: str, clip: Path) -> dict[str, float]:
     command = [sys.executable, __file__, str(clip), "--stage", stage]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    # As the command line sets it for itself.
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     figures: dict[str, float] = json.loads(done.stdout)
     return figures
 
@@ -97,7 +99,7 @@ def first_row_s(clip: Path) -> float:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / f"{clip.stem}.csv"
         started = time.perf_counter()
-        command = [sys.executable, "-m", "fer_studio.cli", "annotate", str(clip), "-o", folder, "--quiet"]
+        command = [sys.executable, "-m", "fer_studio", "annotate", str(clip), "-o", folder, "--quiet"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             while process.poll() is None:
                 if out.is_file() and out.read_bytes().count(b"\n") >= 2:

@@ -55,7 +55,7 @@ def refine_heads(network: MultitaskNet, shards: Sequence[Shard], recipe: Recipe)
     fit_head(network.au, frozen, _au_loss, recipe)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode: the heads are fitted on these tensors
 def frozen_features(network: MultitaskNet, shard: Shard, recipe: Recipe) -> FrozenFeatures:
     """Features of at most ``refine_images`` images, each as it is and in augmented views up to that number."""
     device = next(network.parameters()).device
