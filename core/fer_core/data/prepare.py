@@ -6,6 +6,7 @@ crops, and only its labels are made anew.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -77,6 +78,7 @@ def read_labelled(root: Path, *, weak_au: bool = True) -> tuple[dict[str, list[S
 
 def prepare(root: Path, out: Path, processes: int, geometry: CropGeometry = DEFAULT_GEOMETRY) -> dict[str, Any]:
     """Writes ``out/<dataset>.npz`` and ``out/manifest.json``; returns the manifest."""
+    importlib.import_module("fer_core.data.weak_au")  # a missing package is told before anything is read
     out.mkdir(parents=True, exist_ok=True)
     samples, about = read_labelled(root)
     manifest: dict[str, Any] = {
