@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 from fer_core.cli import main
+from fer_core.faces.align import DEFAULT_GEOMETRY
 from fer_core.infer.baseline import NeutralReference
 from fer_core.infer.engine import Engine
 
@@ -76,7 +77,7 @@ def test_export_makes_a_model_that_evaluate_runs(
 
     card = Engine(model, device="cpu").card
     assert (card.name, card.version, card.backbone) == ("tiny", "0.2", "tf_efficientnet_lite0")
-    assert card.geometry.size_px == 32  # the network never saw more
+    assert card.geometry == DEFAULT_GEOMETRY  # the network never saw more
     measured = json.loads(figures.read_text())
     assert card.figures["diffusionfer test"]["accuracy"] == measured["accuracy"]
     assert card.training["recipe"]["seed"] == 5
