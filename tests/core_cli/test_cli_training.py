@@ -77,7 +77,7 @@ def test_export_makes_a_model_that_evaluate_runs(
 
     card = Engine(model, device="cpu").card
     assert (card.name, card.version, card.backbone) == ("tiny", "0.2", "tf_efficientnet_lite0")
-    assert card.geometry == DEFAULT_GEOMETRY  # the network never saw more
+    assert card.geometry == DEFAULT_GEOMETRY  # the file resizes inside
     measured = json.loads(figures.read_text())
     assert card.figures["diffusionfer test"]["accuracy"] == measured["accuracy"]
     assert card.training["recipe"]["seed"] == 5
