@@ -71,7 +71,7 @@ def test_recipe_survives_a_checkpoint():
 def test_stage_of_follows_the_epochs():
     recipe = Recipe(stages=(Stage(2, 32), Stage(1, 48)))
     assert recipe.epochs == 3
-    assert [recipe.stage_of(e).size_px for e in range(3)] == [32, 32, 48]
+    assert [recipe.stage_of(e) for e in range(3)] == [(Stage(2, 32), 0), (Stage(2, 32), 0), (Stage(1, 48), 2)]
     with pytest.raises(IndexError, match="has 3 epochs"):
         recipe.stage_of(3)
 

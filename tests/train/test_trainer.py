@@ -179,18 +179,17 @@ def test_validate_scores_labelled_rows_alone(shards, whole_run):
 
 
 def test_learning_rate_rises_then_falls_to_zero():
-    recipe = Recipe(learning_rate=0.8, warmup_share=0.1)
-    rates = [learning_rate(step, 100, recipe) for step in range(100)]
+    rates = [learning_rate(step, 100, 0.8, 0.1) for step in range(100)]
     np.testing.assert_allclose(rates[:10], 0.08 * np.arange(1, 11))
     assert rates[10] == 0.8
     assert rates[55] == pytest.approx(0.4)
     assert rates[99] < 0.001
     assert (np.diff(rates[10:]) < 0).all()
-    assert learning_rate(100, 100, recipe) == pytest.approx(0)
+    assert learning_rate(100, 100, 0.8, 0.1) == pytest.approx(0)
 
 
 def test_learning_rate_of_a_single_step_is_the_full_one():
-    assert learning_rate(0, 1, Recipe(learning_rate=0.5)) == 0.5
+    assert learning_rate(0, 1, 0.5, 0.05) == 0.5
 
 
 def test_weight_decay_spares_biases_and_normalisation():

@@ -19,7 +19,11 @@ class RecipeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Some epochs at one resolution; later stages see more (progressive learning, Tan & Le 2021)."""
+    """Some epochs at one resolution, with a warm-up and a half cosine of their own.
+
+    Later stages may see more (progressive learning, Tan & Le 2021), or go over the data again (warm restarts,
+    Loshchilov & Hutter 2017).
+    """
 
     epochs: int
     size_px: int
@@ -40,8 +44,11 @@ class Recipe:
     repeats: Mapping[str, int] = field(default_factory=dict)
     """How often an epoch visits each image of a data set; 1 where not named."""
     learning_rate: float = 1e-3
+    """Peak of the first stage."""
+    restart_share: float = 1.0
+    """Peak of every later stage, as a share of the first one's."""
     warmup_share: float = 0.05
-    """Share of all steps with a rising learning rate; a cosine to zero follows."""
+    """Share of a stage's steps with a rising learning rate; a cosine to zero follows."""
     weight_decay: float = 0.02
     gradient_clip: float = 2.0
     """Largest norm of the gradient."""
@@ -70,12 +77,13 @@ class Recipe:
         """Over all stages."""
         return sum(stage.epochs for stage in self.stages)
 
-    def stage_of(self, epoch: int) -> Stage:
-        """The stage that a 0-based epoch belongs to."""
+    def stage_of(self, epoch: int) -> tuple[Stage, int]:
+        """The stage that a 0-based epoch belongs to, and the epoch with which that stage begins."""
+        first = 0
         for stage in self.stages:
-            if epoch < stage.epochs:
-                return stage
-            epoch -= stage.epochs
+            if epoch < first + stage.epochs:
+                return stage, first
+            first += stage.epochs
         raise IndexError(f"the recipe has {self.epochs} epochs")
 
 

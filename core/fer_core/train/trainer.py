@@ -86,14 +86,16 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
         step = content["step"]
 
     for epoch in range(step // steps_per_epoch, recipe.epochs):
-        size_px = recipe.stage_of(epoch).size_px
+        stage, stage_epoch = recipe.stage_of(epoch)
+        peak = recipe.learning_rate * (recipe.restart_share if stage_epoch else 1.0)
         first = step - epoch * steps_per_epoch
         started = time.monotonic()
         for batch in epoch_batches(data, recipe.batch_size, epoch, recipe.seed, first, recipe.workers):
             model.train()
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, total_steps, recipe)
-            outputs = model(resized(batch, device, size_px))
+                stage_step, stage_steps = step - stage_epoch * steps_per_epoch, stage.epochs * steps_per_epoch
+                group["lr"] = learning_rate(stage_step, stage_steps, peak, recipe.warmup_share)
+            outputs = model(resized(batch, device, stage.size_px))
             losses = multitask_losses(outputs, batch.to(device), recipe)
             losses.total.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
@@ -108,8 +110,8 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
             if step % recipe.checkpoint_every == 0:
                 save(step)
         save(step)
-        figures = validate(average.module, ShardDataset(shards, "valid", None, recipe.seed), device, size_px)
-        _log(out, {"epoch": epoch, "size_px": size_px, "valid": figures})
+        figures = validate(average.module, ShardDataset(shards, "valid", None, recipe.seed), device, stage.size_px)
+        _log(out, {"epoch": epoch, "size_px": stage.size_px, "valid": figures})
     if not recipe.refine_steps:
         return path
     network, geometry, size_px = average.module, shards[0].geometry, recipe.stages[-1].size_px
@@ -121,13 +123,13 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     return out / REFINED
 
 
-def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
-    """Linear warm-up, then half a cosine to zero (Loshchilov & Hutter 2017)."""
-    warmup = max(1, round(recipe.warmup_share * total_steps))
+def learning_rate(step: int, steps: int, peak: float, warmup_share: float) -> float:
+    """Linear warm-up, then half a cosine to zero, over the ``steps`` of one stage (Loshchilov & Hutter 2017)."""
+    warmup = max(1, round(warmup_share * steps))
     if step < warmup:
-        return recipe.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / max(1, total_steps - warmup)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / max(1, steps - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 @torch.inference_mode()
