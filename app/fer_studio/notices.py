@@ -1,0 +1,69 @@
+"""Messages inside the window, in place of dialogs."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+#: The contract with people who start the program for the first time.
+FIRST_START = (
+    "fer-studio shows what a face looks like: apparent expression, valence and arousal, and action units, "
+    "frame by frame.",
+    "Nothing leaves this machine: no picture, no number, no report of use.",
+    "Apparent expression is not emotion: the program sees faces, not feelings.",
+    "Inferring the emotions of people at work or in education is prohibited in the EU (AI Act, Art. 5(1)(f)).",
+)
+
+
+class NoticeBar(QFrame):
+    """A text with one button to act on it and one to take it away. Hidden until it has something to say."""
+
+    acted = Signal()
+    dismissed = Signal()
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("notice")
+        self.setAccessibleName(name)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setAutoFillBackground(True)
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._act = QPushButton()
+        self._act.clicked.connect(self.on_acted)
+        self._dismiss = QPushButton()
+        self._dismiss.clicked.connect(self.on_dismissed)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 6, 8, 6)
+        row.addWidget(self._text, 1)
+        row.addWidget(self._act, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self._dismiss, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return self._text.text()
+
+    def say(self, text: str, *, action: str = "", dismiss: str = "Close") -> None:
+        """Shows a text; ``action`` is the label of the button that emits ``acted``, none when empty."""
+        self._text.setText(text)
+        self._text.setAccessibleName(text)
+        self._act.setText(action)
+        self._act.setVisible(bool(action))
+        self._dismiss.setText(dismiss)
+        self.show()
+
+    @Slot()
+    def on_acted(self) -> None:
+        """The person did what it proposes."""
+        self.hide()
+        self.acted.emit()
+
+    @Slot()
+    def on_dismissed(self) -> None:
+        """The person has read it."""
+        self.hide()
+        self.dismissed.emit()

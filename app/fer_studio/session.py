@@ -1,0 +1,380 @@
+"""Everything measured of one recording, by the time of the media: what timeline, player and statistics read.
+
+Filled either frame by frame while it is measured (:meth:`Recording.append`) or from a native CSV, which may still grow
+(:mod:`fer_studio.recording_file`). Both ways hold the same rows, those of :mod:`fer_core.record.schema`. No Qt, and for
+one thread at a time. A row takes about 4 bytes a number, and nothing is copied to read a column.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_core.record.schema import frame_status, is_usable, row_faces
+from fer_core.types import Affect, Box, Face, FaceResult, Floats, FrameResult, Pose, Status
+
+#: Statuses by the code that columns hold.
+STATUSES: tuple[Status, ...] = tuple(Status)
+#: ``face_id`` of the row of a frame without a usable face.
+UNNAMED = 0
+#: Code of "no expression" in the column ``expression``.
+NO_EXPRESSION = -1
+
+_CODES = {status: code for code, status in enumerate(STATUSES)}
+#: confidence, box (4), pose (3): what stands before the affect of a row.
+_SEEN = 8
+_FIRST_CAPACITY = 256
+
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class RowBatch:
+    """Rows in the order of the file, ``n`` of them."""
+
+    frame: Ints
+    """(n,)"""
+    time_s: Doubles
+    """(n,)"""
+    face_id: Ints
+    """(n,), ``UNNAMED`` where the row names no face."""
+    status: Codes
+    """(n,), index into ``STATUSES``."""
+    expression: Codes
+    """(n,), index into the expressions, or ``NO_EXPRESSION``."""
+    values: Floats
+    """(n, 8 + E + 2 + A), and as much affect again with a baseline; NaN where nothing was measured."""
+
+
+class Growing:
+    """Numbers, or rows of ``width`` numbers, that grow at their end in constant time a row.
+
+    Each column lies in one piece of memory: a curve over a long recording is read ten times as fast as from rows.
+    """
+
+    def __init__(self, dtype: npt.DTypeLike, width: int | None = None) -> None:
+        self._data: npt.NDArray[Any] = np.empty((1 if width is None else width, _FIRST_CAPACITY), dtype)
+        self._single = width is None
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def extend(self, rows: npt.NDArray[Any]) -> None:
+        """Appends rows, (n,) or (n, width)."""
+        end = self._size + len(rows)
+        if end > self._data.shape[1]:
+            grown = np.empty((len(self._data), max(end, 2 * self._data.shape[1])), self._data.dtype)
+            grown[:, : self._size] = self._data[:, : self._size]
+            self._data = grown
+        self._data[:, self._size : end] = rows.T
+        self._size = end
+
+    @property
+    def view(self) -> npt.NDArray[Any]:
+        """All rows so far, (n,) or (n, width), not copied."""
+        filled = self._data[:, : self._size]
+        return filled[0] if self._single else filled.T
+
+
+class FaceSeries:
+    """The rows of one face; every property is a view of ``n`` rows by rising time."""
+
+    def __init__(self, expression_count: int, unit_count: int, with_baseline: bool) -> None:
+        self._expressions, self._units = expression_count, unit_count
+        self.with_baseline = with_baseline
+        affect = expression_count + 2 + unit_count
+        self._affect = affect
+        self._position = Growing(np.int64)
+        self._time_s = Growing(np.float64)
+        self._status = Growing(np.int8)
+        self._expression = Growing(np.int8)
+        self._values = Growing(np.float32, _SEEN + affect * (2 if with_baseline else 1))
+
+    def __len__(self) -> int:
+        return len(self._position)
+
+    def extend(self, position: Ints, batch: RowBatch, rows: npt.NDArray[np.bool_]) -> None:
+        """Appends the marked rows of a batch; ``position`` (n,) is that of each row of the batch."""
+        self._position.extend(position[rows])
+        self._time_s.extend(batch.time_s[rows])
+        self._status.extend(batch.status[rows])
+        self._expression.extend(batch.expression[rows])
+        self._values.extend(batch.values[rows])
+
+    @property
+    def position(self) -> Ints:
+        """(n,) place of the row's frame among all frames of the recording."""
+        return self._position.view
+
+    @property
+    def time_s(self) -> Doubles:
+        """(n,)"""
+        return self._time_s.view
+
+    @property
+    def status(self) -> Codes:
+        """(n,) index into ``STATUSES``."""
+        return self._status.view
+
+    @property
+    def expression(self) -> Codes:
+        """(n,) index of the strongest expression, ``NO_EXPRESSION`` where the face was not usable."""
+        return self._expression.view
+
+    @property
+    def confidence(self) -> Floats:
+        """(n,)"""
+        return self._values.view[:, 0]
+
+    @property
+    def box_px(self) -> Floats:
+        """(n, 4): x, y, w, h."""
+        return self._values.view[:, 1:5]
+
+    @property
+    def pose_deg(self) -> Floats:
+        """(n, 3): pitch, yaw, roll."""
+        return self._values.view[:, 5:8]
+
+    def probs(self, corrected: bool = False) -> Floats:
+        """(n, E) expression probabilities; ``corrected`` by the baseline, where there is one."""
+        start = self._start(corrected)
+        return self._values.view[:, start : start + self._expressions]
+
+    def valence(self, corrected: bool = False) -> Floats:
+        """(n,)"""
+        return self._values.view[:, self._start(corrected) + self._expressions]
+
+    def arousal(self, corrected: bool = False) -> Floats:
+        """(n,)"""
+        return self._values.view[:, self._start(corrected) + self._expressions + 1]
+
+    def units(self, corrected: bool = False) -> Floats:
+        """(n, A) action-unit probabilities."""
+        start = self._start(corrected) + self._expressions + 2
+        return self._values.view[:, start : start + self._units]
+
+    def row_at(self, position: int) -> int | None:
+        """The row of a frame, None when the face has none there."""
+        row = int(np.searchsorted(self.position, position))
+        return row if row < len(self) and self.position[row] == position else None
+
+    def result(self, row: int, face_id: int) -> FaceResult:
+        """One row as the pipeline would hand it over, without landmarks."""
+        seen = self._values.view[row]
+        face = Face(
+            face_id,
+            STATUSES[self.status[row]],
+            float(seen[0]),
+            Box(*(float(v) for v in seen[1:5])),
+            Pose(*(float(v) for v in seen[5:8])),
+            np.empty((0, 3), np.float32),
+        )
+        corrected = self._affect_of(row, corrected=True) if self.with_baseline else None
+        return FaceResult(face, self._affect_of(row, corrected=False), corrected)
+
+    def _affect_of(self, row: int, corrected: bool) -> Affect | None:
+        valence = float(self.valence(corrected)[row])
+        if math.isnan(valence):
+            return None
+        arousal = float(self.arousal(corrected)[row])
+        return Affect(self.probs(corrected)[row].copy(), valence, arousal, self.units(corrected)[row].copy())
+
+    def _start(self, corrected: bool) -> int:
+        return _SEEN + (self._affect if corrected and self.with_baseline else 0)
+
+
+class Recording:
+    """All frames of one recording and the rows of each of its faces.
+
+    Args:
+        expressions: names in the order of the model.
+        action_units: numbers in the order of the model.
+        with_baseline: whether there are values corrected by a baseline.
+    """
+
+    def __init__(self, expressions: Sequence[str], action_units: Sequence[int], with_baseline: bool = False) -> None:
+        self.expressions = tuple(expressions)
+        self.action_units = tuple(action_units)
+        self.with_baseline = with_baseline
+        self.size_px = (0, 0)
+        """Width and height of the frames; (0, 0) while unknown, as a CSV does not hold it."""
+        self._frame = Growing(np.int64)
+        self._time_s = Growing(np.float64)
+        self._status = Growing(np.int8)
+        self._faces: dict[int, FaceSeries] = {}
+
+    @classmethod
+    def from_csv(cls, path: Path) -> Recording:
+        """Reads a native CSV as far as it is written.
+
+        Raises:
+            fer_core.record.errors.RecordError: when it cannot be read or is no native CSV.
+        """
+        from fer_studio.recording_file import read_recording  # it builds on this module
+
+        return read_recording(path)
+
+    def __len__(self) -> int:
+        """Frames so far."""
+        return len(self._frame)
+
+    @property
+    def frame(self) -> Ints:
+        """(F,) index of each frame in its source."""
+        return self._frame.view
+
+    @property
+    def time_s(self) -> Doubles:
+        """(F,) never falling."""
+        return self._time_s.view
+
+    @property
+    def status(self) -> Codes:
+        """(F,) index into ``STATUSES``: ``ok`` when a face was usable, else why there is none."""
+        return self._status.view
+
+    @property
+    def start_s(self) -> float:
+        """Time of the first frame, 0 without one."""
+        return float(self.time_s[0]) if len(self) else 0.0
+
+    @property
+    def end_s(self) -> float:
+        """When the last frame ends: it is shown for as long as the one before it."""
+        if not len(self):
+            return 0.0
+        last_s = float(self.time_s[-1])
+        return last_s + (last_s - float(self.time_s[-2]) if len(self) > 1 else 0.0)
+
+    @property
+    def duration_s(self) -> float:
+        """From the start of the first frame to the end of the last."""
+        return self.end_s - self.start_s
+
+    def faces(self) -> tuple[int, ...]:
+        """Ids of all faces that were usable at some time, rising."""
+        return tuple(sorted(face_id for face_id in self._faces if face_id != UNNAMED))
+
+    def series(self, face_id: int) -> FaceSeries:
+        """The rows of one face; of ``UNNAMED`` those of faces seen in frames without a usable one.
+
+        Raises:
+            KeyError: when the recording has no such face.
+        """
+        return self._faces[face_id]
+
+    def position_at(self, time_s: float) -> int | None:
+        """Place of the frame that is shown at a time; None before the first one."""
+        position = int(np.searchsorted(self.time_s, time_s, side="right")) - 1
+        return position if position >= 0 else None
+
+    def position_of(self, frame: int) -> int | None:
+        """Place of a frame, by its index in its source; None when it is not (yet) in the recording."""
+        position = int(np.searchsorted(self.frame, frame))
+        return position if position < len(self) and self.frame[position] == frame else None
+
+    def at(self, time_s: float, face_id: int) -> FaceResult | None:
+        """What was measured of a face in the frame that is shown at a time; None when it was not seen there."""
+        position = self.position_at(time_s)
+        if position is None or face_id not in self._faces:
+            return None
+        row = self._faces[face_id].row_at(position)
+        return None if row is None else self._faces[face_id].result(row, face_id)
+
+    def result_at(self, time_s: float) -> FrameResult | None:
+        """All that was measured in the frame that is shown at a time; None before the first one.
+
+        A face that was seen in a frame without a usable face has the id ``UNNAMED``.
+        """
+        position = self.position_at(time_s)
+        return None if position is None else self.result(position)
+
+    def result(self, position: int) -> FrameResult:
+        """All that was measured in a frame, by its place."""
+        faces = []
+        for face_id, series in sorted(self._faces.items()):
+            row = series.row_at(position)
+            if row is not None and not np.isnan(series.box_px[row, 0]):
+                faces.append(series.result(row, face_id))
+        status = STATUSES[self.status[position]]
+        return FrameResult(int(self.frame[position]), float(self.time_s[position]), *self.size_px, status, tuple(faces))
+
+    def append(self, result: FrameResult) -> None:
+        """Adds the rows of the next frame."""
+        faces = row_faces(result)
+        named = any(face is not None and is_usable(face) for face in faces)
+        count = len(faces)
+        self.size_px = (result.width_px, result.height_px) if result.width_px else self.size_px
+        self.extend(
+            RowBatch(
+                np.full(count, result.index, np.int64),
+                np.full(count, result.time_s),
+                np.array([face.face.face_id if face and named else UNNAMED for face in faces], np.int64),
+                np.array([_CODES[face.face.status if face else frame_status(result)] for face in faces], np.int8),
+                np.array([_expression_of(face) for face in faces], np.int8),
+                np.stack([self._values_of(face) for face in faces]),
+            )
+        )
+
+    def extend(self, batch: RowBatch) -> None:
+        """Adds rows; the first may go on with the last frame. Times that are unknown or fall stay at the last one."""
+        if not len(batch.frame):
+            return
+        starts = np.flatnonzero(np.diff(batch.frame, prepend=self.frame[-1] if len(self) else batch.frame[0] - 1))
+        last_s = float(self.time_s[-1]) if len(self) else 0.0
+        times = np.fmax.accumulate(np.concatenate(([last_s if len(self) else batch.time_s[0]], batch.time_s)))[1:]
+        times = np.nan_to_num(times)
+        position = len(self) - 1 + np.searchsorted(starts, np.arange(len(batch.frame)), side="right")
+        self._frame.extend(batch.frame[starts])
+        self._time_s.extend(times[starts])
+        self._status.extend(_status_of_frames(batch.status, starts))
+        rows = RowBatch(batch.frame, times, batch.face_id, batch.status, batch.expression, batch.values)
+        for face_id in np.unique(batch.face_id).tolist():
+            if face_id not in self._faces:
+                self._faces[face_id] = FaceSeries(len(self.expressions), len(self.action_units), self.with_baseline)
+            self._faces[face_id].extend(position, rows, batch.face_id == face_id)
+
+    def _values_of(self, face: FaceResult | None) -> Floats:
+        width = len(self.expressions) + 2 + len(self.action_units)
+        values = np.full(_SEEN + width * (2 if self.with_baseline else 1), np.nan, np.float32)
+        if face is None:
+            return values
+        box, pose = face.face.box, face.face.pose
+        values[:_SEEN] = (
+            *(face.face.confidence, box.x_px, box.y_px, box.w_px, box.h_px),
+            *(pose.pitch_deg, pose.yaw_deg, pose.roll_deg),
+        )
+        if is_usable(face) and face.affect is not None:
+            values[_SEEN : _SEEN + width] = _flat(face.affect)
+            if self.with_baseline and face.affect_baseline is not None:
+                values[_SEEN + width :] = _flat(face.affect_baseline)
+        return values
+
+
+def _flat(affect: Affect) -> Floats:
+    return np.concatenate(
+        (affect.expression_probs, [affect.valence, affect.arousal], affect.au_probs), dtype=np.float32
+    )
+
+
+def _expression_of(face: FaceResult | None) -> int:
+    if face is None or not is_usable(face) or face.affect is None:
+        return NO_EXPRESSION
+    return int(face.affect.expression_probs.argmax())
+
+
+def _status_of_frames(status: Codes, starts: Ints) -> Codes:
+    """Of each frame: ``ok`` is the lowest code, and a frame with a usable face is ok."""
+    if not len(starts):
+        return status[:0]
+    return np.minimum.reduceat(status, starts)

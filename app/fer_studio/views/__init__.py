@@ -1,0 +1,1 @@
+"""Widgets that show what was measured. They draw; they compute no affect."""

@@ -1,0 +1,80 @@
+import itertools
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from fer_core.labels import ACTION_UNITS, EXPRESSIONS, FACS_NAMES
+from fer_core.types import Status
+from fer_studio.terms import TERMS, explain, explain_expression, explain_status, explain_unit
+from fer_studio.theme import DARK, LIGHT, Theme, ThemeChoice, ThemeFollower, expression_colour, theme_of
+
+
+def luminance(colour: QColor) -> float:
+    channels = np.array([colour.redF(), colour.greenF(), colour.blueF()])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def contrast(a: QColor, b: QColor) -> float:
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+def test_theme_text_can_be_read(theme: Theme) -> None:
+    for ground in (theme.window, theme.surface):
+        assert contrast(theme.text, ground) >= 7
+        for colour in (theme.text_dim, theme.accent, theme.good, theme.warning, theme.error):
+            assert contrast(colour, ground) >= 4.5
+    assert contrast(theme.text, theme.fill) >= 4.5
+    assert contrast(theme.text, theme.track) >= 7
+    assert contrast(theme.on_accent, theme.accent) >= 4.5
+
+
+def test_expression_colour_tells_expressions_apart() -> None:
+    colours = [expression_colour(name) for name in EXPRESSIONS]
+    for a, b in itertools.combinations(colours, 2):
+        assert max(abs(x - y) for x, y in zip(a.getRgb(), b.getRgb(), strict=True)) >= 40
+
+
+def test_expression_colour_of_an_unknown_label_is_always_the_same() -> None:
+    assert expression_colour("boredom") == expression_colour("boredom")
+    assert expression_colour("boredom").isValid()
+
+
+def test_theme_follower_follows_the_system_while_running(qapp: QApplication, qtbot: QtBot) -> None:
+    follower = ThemeFollower(qapp)
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    hints = qapp.styleHints()
+    for scheme, theme in ((Qt.ColorScheme.Dark, DARK), (Qt.ColorScheme.Light, LIGHT), (Qt.ColorScheme.Dark, DARK)):
+        hints.colorSchemeChanged.emit(scheme)
+        qapp.processEvents()
+        assert theme_of(widget) is theme
+    follower.set_choice(ThemeChoice.LIGHT)
+    hints.colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    qapp.processEvents()
+    assert theme_of(widget) is LIGHT
+    follower.set_choice(ThemeChoice.SYSTEM)
+    qapp.processEvents()
+    assert theme_of(widget) is DARK
+    follower.set_choice(ThemeChoice.LIGHT)
+
+
+def test_terms_explain_every_label_in_one_line() -> None:
+    lines = [explain(term) for term in TERMS]
+    lines += [explain_expression(name) for name in EXPRESSIONS]
+    lines += [explain_unit(unit) for unit in FACS_NAMES]
+    lines += [explain_status(status) for status in Status]
+    assert all(line.endswith(".") and "\n" not in line and 20 <= len(line) <= 120 for line in lines)
+    assert len(set(lines)) == len(lines)
+    assert all(FACS_NAMES[unit] in explain_unit(unit) for unit in ACTION_UNITS)
+
+
+def test_terms_explain_labels_of_other_models() -> None:
+    assert "boredom" in explain_expression("boredom").lower()
+    assert explain_unit(99).startswith("AU99")
