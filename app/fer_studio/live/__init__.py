@@ -1,0 +1,1 @@
+"""The live workspace: camera, analysis, recording, and what is shown of them."""

@@ -1,0 +1,1 @@
+"""Threads of the window, each with one owner, a cooperative stop and a wait."""
