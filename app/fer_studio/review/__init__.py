@@ -1,0 +1,1 @@
+"""The workspace that plays, marks and exports a recording."""

@@ -1,0 +1,112 @@
+"""The sound of a file through Qt Multimedia, where this machine has it; silence, with the reason, where not.
+
+Qt Multimedia is loaded when a file with sound is opened: it needs libraries of the system (PulseAudio on Linux) that a
+machine without sound may lack, and the window must open there too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QUrl, Signal, Slot
+
+
+class Sound(QObject):
+    """Plays along with the pictures. Every method is harmless while there is no sound."""
+
+    problem_changed = Signal(str)
+    """Why there is no sound; empty when there is."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._player: Any = None
+        self._output: Any = None
+        self._ready = False
+        self._rate = 1.0
+        self._volume = 1.0
+        self.problem = "this file has no sound"
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether :meth:`position_s` runs, so that pictures can follow it."""
+        return self._ready and bool(self._player.playbackState() == self._player.PlaybackState.PlayingState)
+
+    @property
+    def position_s(self) -> float:
+        """Where the sound is, in the time of the media."""
+        return self._player.position() / 1000.0 if self._ready else 0.0
+
+    def open(self, path: Path) -> None:
+        """The sound of a file; what is wrong with it goes to ``problem``."""
+        self.close()
+        try:
+            from PySide6.QtMultimedia import QAudioOutput, QMediaDevices, QMediaPlayer
+        except ImportError as error:
+            self._say(f"no sound: Qt Multimedia cannot be loaded ({error}); install the library that it names")
+            return
+        if QMediaDevices.defaultAudioOutput().isNull():
+            self._say("no sound: this machine has no audio output; connect one and open the file again")
+            return
+        self._output = QAudioOutput(self)
+        self._output.setVolume(self._volume)
+        self._player = QMediaPlayer(self)
+        self._player.setAudioOutput(self._output)
+        self._player.mediaStatusChanged.connect(self._on_status_changed)
+        self._player.errorOccurred.connect(self._on_error)
+        self._player.setSource(QUrl.fromLocalFile(str(path.resolve())))
+
+    def play(self, position_s: float) -> None:
+        """From there on."""
+        if self._ready:
+            self._player.setPosition(round(position_s * 1000))
+            self._player.setPlaybackRate(self._rate)
+            self._player.play()
+
+    def pause(self) -> None:
+        """Silence."""
+        if self._ready:
+            self._player.pause()
+
+    def set_rate(self, rate: float) -> None:
+        """Speed, 1 is normal."""
+        self._rate = rate
+        if self._ready:
+            self._player.setPlaybackRate(rate)
+
+    def set_volume(self, volume: float) -> None:
+        """0..1"""
+        self._volume = volume
+        if self._output is not None:
+            self._output.setVolume(volume)
+
+    def close(self) -> None:
+        """Ends playing; idempotent."""
+        self._ready = False
+        if self._player is not None:
+            self._player.stop()
+            self._player.setSource(QUrl())
+            self._player.deleteLater()
+            self._output.deleteLater()
+        self._player = self._output = None
+        self._say("this file has no sound")
+
+    @Slot()
+    def _on_status_changed(self) -> None:
+        player: Any = self._player
+        if player is None or id(self.sender()) != id(player):  # a late word of the file before
+            return
+        status, kinds = player.mediaStatus(), player.MediaStatus
+        if status in (kinds.LoadedMedia, kinds.BufferedMedia, kinds.BufferingMedia) and not self._ready:
+            self._ready = bool(player.hasAudio())
+            self._say("" if self._ready else "this file has no sound that can be played")
+
+    @Slot()
+    def _on_error(self) -> None:
+        if self._player is not None:
+            self._ready = False
+            self._say(f"no sound: {self._player.errorString()}")
+
+    def _say(self, problem: str) -> None:
+        self.problem = problem
+        self.problem_changed.emit(problem)
