@@ -1,0 +1,1 @@
+"""The workspace that measures files in a queue."""
