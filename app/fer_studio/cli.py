@@ -16,6 +16,15 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 _COMMANDS = ("annotate", "demo", "cameras", "doctor")
 
+#: What may come first without being a command.
+_GENERAL_OPTIONS = ("-h", "--help", "--version")
+
+_USAGE = (
+    "fer-studio [PATH ...] [--camera SPEC] [--loop] [--model FILE] [--device DEVICE]\n"
+    "       fer-studio COMMAND ... (COMMAND --help says more)\n"
+    "       fer-studio --help | --version"
+)
+_WINDOW = "without a COMMAND the window opens, with the files queued that are given"
 _DESCRIPTION = (
     "Apparent facial expression, valence-arousal and action units, frame by frame, on this machine. "
     "The program sees faces, not feelings, and opens no network connection."
@@ -43,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # NumPy's products here are small; a pool of threads that wait for them by spinning costs 5 ms of CPU a frame.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or (arguments[0] not in _COMMANDS and not arguments[0].startswith("-")):
-        return _no_window()
+    if not arguments or arguments[0] not in (*_COMMANDS, *_GENERAL_OPTIONS):
+        return _window(build_window_parser().parse_args(arguments))
     parser = build_parser()
     options = parser.parse_args(arguments)
     try:
@@ -60,14 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImportError as error:
         _say_error(f"a library cannot be loaded ({error}); see: fer-studio doctor")
         return EXIT_FAILED
-    return _no_window()
+    raise AssertionError(f"no such command: {options.command}")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and options."""
-    parser = argparse.ArgumentParser(prog="fer-studio", description=_DESCRIPTION)
+    parser = argparse.ArgumentParser(prog="fer-studio", usage=_USAGE, description=_DESCRIPTION, epilog=_WINDOW)
     parser.add_argument("--version", action="version", version=f"fer-studio {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_window_options(parser.add_argument_group("the window"))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog="fer-studio")
     annotate = commands.add_parser(
         "annotate", help="measure videos, images and folders", description=_ANNOTATE, epilog=_EXIT_CODES
     )
@@ -87,6 +97,25 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what this installation can do, and what is missing")
     _add_model_options(doctor)
     return parser
+
+
+def build_window_parser() -> argparse.ArgumentParser:
+    """What may stand in place of a command: files and options of the window."""
+    parser = argparse.ArgumentParser(prog="fer-studio", usage=_USAGE, description=_DESCRIPTION, epilog=_WINDOW)
+    parser.add_argument("paths", nargs="*", type=_existing, metavar="PATH", help="videos, images and folders to queue")
+    _add_window_options(parser)
+    return parser
+
+
+def _add_window_options(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--camera",
+        metavar="SPEC",
+        help="start with this camera: its number or name (see: fer-studio cameras), or file:clip.mp4 for a video that "
+        "poses as one, at its own pace",
+    )
+    parser.add_argument("--loop", action="store_true", help="let a video that poses as a camera begin again at its end")
+    _add_model_options(parser, device_default=None)
 
 
 def _add_annotate_options(parser: argparse.ArgumentParser) -> None:
@@ -126,8 +155,11 @@ def _add_annotate_options(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
 
 
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="what runs the network (default: auto)")
+def _add_model_options(parser: argparse._ActionsContainer, device_default: str | None = "auto") -> None:
+    shown = device_default or "that of the settings"
+    parser.add_argument(
+        "--device", choices=DEVICES, default=device_default, help=f"what runs the network (default: {shown})"
+    )
     parser.add_argument("--model", type=_file, metavar="FILE", help="another model (ONNX with a card of fer-studio)")
 
 
@@ -154,13 +186,32 @@ def _file(text: str) -> Path:
     return path
 
 
+def _existing(text: str) -> Path:
+    path = Path(text)
+    if not path.exists():
+        known = ", ".join(_COMMANDS)
+        raise argparse.ArgumentTypeError(f"{text}: there is no such file or folder, nor such a command ({known})")
+    return path
+
+
 def _say_error(text: object) -> None:
     print(f"fer-studio: {text}", file=sys.stderr)
 
 
-def _no_window() -> int:
-    _say_error("this version has no window yet; measure files with: fer-studio annotate PATH... (see --help)")
-    return EXIT_USAGE
+def _window(options: argparse.Namespace) -> int:
+    try:
+        from fer_studio.app import run_window
+
+        return run_window(
+            files=options.paths,
+            camera=options.camera,
+            loop=options.loop,
+            model=options.model,
+            device=options.device,
+        )
+    except ImportError as error:
+        _say_error(f"the window cannot open, a library cannot be loaded ({error}); see: fer-studio doctor")
+        return EXIT_FAILED
 
 
 def _annotate(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:

@@ -60,14 +60,38 @@ def test_annotate_loads_no_qt_and_no_torch(media: Path, model: Path, tmp_path: P
     assert done.stdout == "0 []\n", done.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["clip.mp4"], ["clip.mp4", "other.mp4"]])
-def test_cli_without_a_command_says_what_works_now(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert "window" in said.err
-    assert "fer-studio annotate" in said.err
+def test_cli_without_a_command_opens_the_window(media: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fer_studio import app
+
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(app, "run_window", lambda **wishes: asked.append(wishes) or 7)
+    clip = media / "clip.mp4"
+    assert cli.main([]) == 7
+    assert cli.main([str(clip), str(media / "stills"), "--model", str(model)]) == 7
+    assert cli.main(["--camera", f"file:{clip}", "--loop", "--device", "cpu"]) == 7
+    nothing = {"files": [], "camera": None, "loop": False, "model": None, "device": None}
+    assert asked == [
+        nothing,
+        {**nothing, "files": [clip, media / "stills"], "model": model},
+        {**nothing, "camera": f"file:{clip}", "loop": True, "device": "cpu"},
+    ]
+
+
+def test_cli_names_a_word_that_is_neither_file_nor_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["anotate"])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "anotate: there is no such file or folder, nor such a command" in said
+    assert "annotate" in said
+
+
+def test_cli_help_tells_of_the_window_and_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("--camera SPEC", "--loop", "--model FILE", "annotate", "the window opens"))
 
 
 @pytest.mark.parametrize(
