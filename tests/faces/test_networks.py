@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import mediapipe
 import numpy as np
@@ -26,7 +28,8 @@ def fit(mesh, detector, image, rounds=4):
     best = detector.run(image)[0]
     roi = roi_from_box(best.x_px, best.y_px, best.w_px, best.h_px, best.eyes_px)
     for _ in range(rounds):
-        landmarks, presence = mesh.run(image, roi)
+        (fitted,) = mesh.run(image, [roi])
+        landmarks, presence = fitted.landmarks_px, fitted.presence
         roi = roi_from_landmarks(landmarks)
     return landmarks, presence
 
@@ -62,16 +65,28 @@ def test_mesh_network_presence_tells_a_face_from_noise(photo, mesh, detector):
     _, presence = fit(mesh, detector, photo)
     assert presence > 0.9
     noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
-    assert mesh.run(noise, Roi(150, 150, 250, 0.0))[1] < 0.1
+    assert mesh.run(noise, [Roi(150, 150, 250, 0.0)])[0].presence < 0.1
     # A wall beside the person, in the same picture.
-    assert mesh.run(photo, Roi(40, 320, 60, 0.0))[1] < 0.5
+    assert mesh.run(photo, [Roi(40, 320, 60, 0.0)])[0].presence < 0.5
 
 
 def test_mesh_network_depends_on_its_picture_alone(photo, mesh):
     roi = Roi(322, 187, 245, 0.0)
-    first, _ = mesh.run(photo, roi)
-    mesh.run(np.zeros_like(photo), roi)
-    np.testing.assert_array_equal(mesh.run(photo, roi)[0], first)
+    first = mesh.run(photo, [roi])[0].landmarks_px
+    mesh.run(np.zeros_like(photo), [roi, roi])
+    np.testing.assert_array_equal(mesh.run(photo, [roi])[0].landmarks_px, first)
+
+
+def test_mesh_network_reads_several_faces_as_it_reads_each_alone(photo, mesh, detector):
+    best = detector.run(photo)[0]
+    roi = roi_from_box(best.x_px, best.y_px, best.w_px, best.h_px, best.eyes_px)
+    rois = [roi, replace(roi, size_px=roi.size_px * 1.2), Roi(60, 60, 90, 0.4)]
+    together = mesh.run(photo, rois)
+    assert mesh.run(photo, []) == []
+    for one, roi in zip(together, rois, strict=True):
+        (alone,) = mesh.run(photo, [roi])
+        np.testing.assert_array_equal(one.landmarks_px, alone.landmarks_px)
+        assert one.presence == alone.presence
 
 
 def test_detector_network_finds_the_face_and_its_eyes(photo, mesh, detector):

@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.faces.canonical import canonical_mesh
-from fer_core.faces.pose import Doubles, align_canonical
+from fer_core.faces.pose import Alignment, Doubles, align_canonical
 from fer_core.types import Floats
 
 Point = tuple[float, float]
@@ -75,6 +75,8 @@ class Candidate:
     """(468, 3)"""
     reliable: bool = True
     """Whether the shape of the mesh can be trusted (status ``ok``); a covered face is placed, but not described."""
+    alignment: Alignment | None = None
+    """Of the mesh, where it is known already."""
 
 
 @dataclass(slots=True)
@@ -103,16 +105,17 @@ class _Seen:
     shape: Doubles | None
 
 
-def shape_descriptor(landmarks_px: Floats) -> Doubles:
+def shape_descriptor(landmarks_px: Floats, alignment: Alignment | None = None) -> Doubles:
     """Proportions of a (468, 3) mesh, (8,), free of place, size and rotation.
 
-    One unit is the usual change within a person.
+    One unit is the usual change within a person. The alignment is that of the mesh, fitted here when None.
 
     Raises:
         ValueError: when the mesh has another shape, is not finite, or has no extent.
     """
     mesh = canonical_mesh()
-    frontal_cm = align_canonical(landmarks_px).to_canonical_cm(landmarks_px[mesh.shape_points])
+    alignment = alignment or align_canonical(landmarks_px)
+    frontal_cm = alignment.to_canonical_cm(landmarks_px[mesh.shape_points])
     descriptor: Doubles = mesh.shape_projection @ frontal_cm[:, :2].reshape(-1)
     return descriptor
 
@@ -157,7 +160,7 @@ class IdentityTracker:
 def _measure(candidate: Candidate) -> _Seen:
     x, y = np.ascontiguousarray(candidate.landmarks_px[:, :2].T)
     left, right, top, bottom = float(x.min()), float(x.max()), float(y.min()), float(y.max())
-    shape = shape_descriptor(candidate.landmarks_px) if candidate.reliable else None
+    shape = shape_descriptor(candidate.landmarks_px, candidate.alignment) if candidate.reliable else None
     # Height changes with the mouth, width with yaw: their mean changes least.
     size_px = max(1.0, (right - left + bottom - top) / 2)
     return _Seen(((left + right) / 2, (top + bottom) / 2), size_px, shape)

@@ -10,12 +10,14 @@ Neither class is safe for use from two threads at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import mediapipe
 import numpy as np
+import numpy.typing as npt
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from mediapipe.framework import calculator_pb2
 from mediapipe.python import packet_creator, packet_getter
@@ -26,7 +28,8 @@ from fer_core.types import Floats, ImageU8
 
 MESH_INPUT_PX = 192
 MESH_POINTS = 468
-DETECTOR_INPUT_PX = 192
+#: Faces that are read at the same time; a laptop has few more cores to spare beside decoding and the affect network.
+PARALLEL_MESHES = 2
 
 _MESH_GRAPH = """
 input_stream: "image"
@@ -91,6 +94,16 @@ class Detection:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """A mesh fitted inside a region of interest."""
+
+    landmarks_px: Floats
+    """(468, 3) in pixels of the whole image; z in the same scale, negative towards the camera."""
+    presence: float
+    """0..1, the network's own probability that the region shows a face."""
+
+
 class _Graph:
     """One MediaPipe graph, fed one picture at a time."""
 
@@ -105,12 +118,20 @@ class _Graph:
         self._timestamp = 0
 
     def run(self, image_rgb_u8: ImageU8) -> dict[str, object]:
+        self.start(image_rgb_u8)
+        return self.finish()
+
+    def start(self, image_rgb_u8: ImageU8) -> None:
+        """Begins in the graph's own thread."""
         self._latest.clear()
         self._timestamp += 1
         frame = image_frame.ImageFrame(image_format=image_frame.ImageFormat.SRGB, data=image_rgb_u8)
         self._graph.add_packet_to_input_stream(
             stream="image", packet=packet_creator.create_image_frame(frame).at(self._timestamp)
         )
+
+    def finish(self) -> dict[str, object]:
+        """Waits for what was started."""
         self._graph.wait_until_idle()
         return self._latest
 
@@ -123,34 +144,49 @@ class MeshNetwork:
     """The 468-point face mesh (MediaPipe Face Mesh; Kartynnik et al. 2019)."""
 
     def __init__(self) -> None:
-        self._graph = _Graph(_MESH_GRAPH, ("landmarks", "presence"))
+        self._graphs = [_mesh_graph()]
 
-    def run(self, image_rgb_u8: ImageU8, roi: Roi) -> tuple[Floats, float]:
-        """Fits the mesh inside a region of interest.
-
-        Returns:
-            landmarks_px: (468, 3) in pixels of the whole image; z in the same scale, negative towards the camera.
-            presence: 0..1, the network's own probability that the region shows a face.
-        """
-        to_frame = roi_to_frame_matrix(roi, MESH_INPUT_PX)  # (2, 3)
-        crop = cv2.warpAffine(
-            image_rgb_u8,
-            to_frame,
-            (MESH_INPUT_PX, MESH_INPUT_PX),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        packets = self._graph.run(crop)
-        raw = np.asarray(packet_getter.get_float_list(packets["landmarks"]), np.float32).reshape(MESH_POINTS, 3)
-        presence = packet_getter.get_float(packets["presence"])
-        landmarks = np.empty_like(raw)
-        landmarks[:, :2] = raw[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]
-        landmarks[:, 2] = raw[:, 2] * (roi.size_px / MESH_INPUT_PX)
-        return landmarks, presence
+    def run(self, image_rgb_u8: ImageU8, rois: Sequence[Roi]) -> list[Mesh]:
+        """Fits a mesh inside each region of interest, ``PARALLEL_MESHES`` at a time."""
+        meshes: list[Mesh] = []
+        for first in range(0, len(rois), PARALLEL_MESHES):
+            together = rois[first : first + PARALLEL_MESHES]
+            while len(self._graphs) < len(together):
+                self._graphs.append(_mesh_graph())
+            to_frame = [roi_to_frame_matrix(roi, MESH_INPUT_PX) for roi in together]  # (2, 3) each
+            for graph, matrix in zip(self._graphs, to_frame, strict=False):
+                graph.start(_region(image_rgb_u8, matrix))
+            for graph, roi, matrix in zip(self._graphs, together, to_frame, strict=False):
+                meshes.append(_read_mesh(graph.finish(), roi, matrix))
+        return meshes
 
     def close(self) -> None:
-        """Ends the graph's threads."""
-        self._graph.close()
+        """Ends the graphs' threads."""
+        for graph in self._graphs:
+            graph.close()
+
+
+def _mesh_graph() -> _Graph:
+    return _Graph(_MESH_GRAPH, ("landmarks", "presence"))
+
+
+def _region(image_rgb_u8: ImageU8, to_frame: npt.NDArray[np.float64]) -> ImageU8:
+    region: ImageU8 = cv2.warpAffine(
+        image_rgb_u8,
+        to_frame,
+        (MESH_INPUT_PX, MESH_INPUT_PX),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return region
+
+
+def _read_mesh(packets: Mapping[str, object], roi: Roi, to_frame: npt.NDArray[np.float64]) -> Mesh:
+    raw = np.asarray(packet_getter.get_float_list(packets["landmarks"]), np.float32).reshape(MESH_POINTS, 3)
+    landmarks = np.empty_like(raw)
+    landmarks[:, :2] = raw[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]
+    landmarks[:, 2] = raw[:, 2] * (roi.size_px / MESH_INPUT_PX)
+    return Mesh(landmarks, packet_getter.get_float(packets["presence"]))
 
 
 class DetectorNetwork:

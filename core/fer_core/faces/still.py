@@ -91,9 +91,9 @@ class StillFaceFinder:
 
     def _fit(self, image_rgb_u8: ImageU8, roi: Roi) -> tuple[Floats, float]:
         for _ in range(REFINEMENTS):
-            landmarks, presence = self._mesh.run(image_rgb_u8, roi)
-            roi = roi_from_landmarks(landmarks)
-        return landmarks, presence
+            (mesh,) = self._mesh.run(image_rgb_u8, [roi])
+            roi = roi_from_landmarks(mesh.landmarks_px)
+        return mesh.landmarks_px, mesh.presence
 
     def _whole(self, image_rgb_u8: ImageU8) -> ImageU8:
         height, width = image_rgb_u8.shape[:2]

@@ -2,8 +2,11 @@
 
 A face once found is followed by its mesh: the mesh of one frame says where to read the mesh of the next, as in
 MediaPipe's own pipeline. New faces are searched for with the detector, on every frame while nobody is followed or
-somebody was just lost, otherwise every ``SEARCH_INTERVAL_S``: the network that finds faces costs as much as the one
-that reads them, and people seldom appear five times a second.
+somebody was just lost, otherwise every ``SEARCH_INTERVAL_S``: the network that finds faces costs twice as much as the
+one that reads them, and people seldom appear three times a second.
+
+The work has two halves, which may overlap for successive frames: ``find`` runs the networks, ``describe`` does the
+arithmetic (pose, quality, identity).
 
 MediaPipe stays behind this module, :mod:`fer_core.faces.networks` and :mod:`fer_core.faces.still`.
 """
@@ -11,12 +14,13 @@ MediaPipe stays behind this module, :mod:`fer_core.faces.networks` and :mod:`fer
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
 from fer_core.faces.identity import Candidate, IdentityTracker
-from fer_core.faces.networks import Detection, DetectorNetwork, MeshNetwork
-from fer_core.faces.pose import head_pose
+from fer_core.faces.networks import Detection, DetectorNetwork, Mesh, MeshNetwork
+from fer_core.faces.pose import align_canonical, pose_of
 from fer_core.faces.quality import judge
 from fer_core.faces.roi import Roi, roi_from_box, roi_from_landmarks
 from fer_core.faces.search import SAME_FACE_OVERLAP, detect_in, overlap, square_regions
@@ -24,7 +28,7 @@ from fer_core.types import Box, Face, Floats, ImageU8, Status
 
 DEFAULT_MAX_FACES = 4
 #: Time of the media between searches for further faces while some are followed and there is room for more.
-SEARCH_INTERVAL_S = 0.2
+SEARCH_INTERVAL_S = 0.3
 #: A face that moved farther than this share of its region's side since the frame before is read a second time, in the
 #: region where it now is: off centre, the mesh is bent enough to look like another head.
 REFIT_MOVE = 0.08
@@ -33,8 +37,8 @@ MIN_PRESENCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A mesh in the present frame."""
+class FoundFace:
+    """A mesh, before anything is said of it."""
 
     landmarks_px: Floats
     presence: float
@@ -43,12 +47,15 @@ class _Found:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
+        """Left, top, width, height in pixels of the frame."""
         low, high = self.landmarks_px[:, :2].min(axis=0), self.landmarks_px[:, :2].max(axis=0)
         return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
 
 
 class FaceTracker:
-    """Faces of consecutive frames, with stable ids. Not safe for use from two threads at once.
+    """Faces of consecutive frames, with stable ids.
+
+    ``find`` and ``describe`` may each have a thread of their own; neither may be called from two threads at once.
 
     Args:
         max_faces: how many are followed; where more are seen, the ones found first stay.
@@ -69,15 +76,12 @@ class FaceTracker:
         self._searched_s = -math.inf
         self._searches = 0
 
-    def update(self, image_rgb_u8: ImageU8, time_s: float) -> tuple[Face, ...]:
-        """Faces of the next frame.
+    def find(self, image_rgb_u8: ImageU8, time_s: float) -> tuple[FoundFace, ...]:
+        """Meshes of the next frame.
 
         Args:
             image_rgb_u8: (H, W, 3).
             time_s: its time in the media, larger than that of the frame before.
-
-        Returns:
-            Every face found, usable or not (``status`` says), by rising id.
         """
         found = self._follow(image_rgb_u8)
         lost = len(found) < len(self._rois)
@@ -86,14 +90,29 @@ class FaceTracker:
             found = self._search(image_rgb_u8, found)
             self._searched_s = time_s
         self._rois = [roi_from_landmarks(f.landmarks_px) for f in found]
-        return self._describe(image_rgb_u8, found, time_s)
+        return tuple(found)
+
+    def find_still(self, image_rgb_u8: ImageU8) -> tuple[FoundFace, ...]:
+        """Meshes of a picture that belongs to no sequence."""
+        self._rois = []
+        self._searched_s = -math.inf
+        return tuple(self._search(image_rgb_u8, [], everywhere=True))
+
+    def describe(self, image_rgb_u8: ImageU8, found: Sequence[FoundFace], time_s: float) -> tuple[Face, ...]:
+        """Every face of a frame, usable or not (``status`` says), by rising id."""
+        return _describe(image_rgb_u8, found, time_s, self._identity)
+
+    def describe_still(self, image_rgb_u8: ImageU8, found: Sequence[FoundFace]) -> tuple[Face, ...]:
+        """As :meth:`describe`, with ids that count from 1 and mean nothing beyond this picture."""
+        return _describe(image_rgb_u8, found, 0.0, IdentityTracker())
+
+    def update(self, image_rgb_u8: ImageU8, time_s: float) -> tuple[Face, ...]:
+        """Both halves for the next frame."""
+        return self.describe(image_rgb_u8, self.find(image_rgb_u8, time_s), time_s)
 
     def update_still(self, image_rgb_u8: ImageU8) -> tuple[Face, ...]:
-        """Faces of a picture that belongs to no sequence: ids count from 1 and mean nothing beyond it."""
-        self.reset()
-        found = self._search(image_rgb_u8, [], everywhere=True)
-        self.reset()
-        return self._describe(image_rgb_u8, found, 0.0)
+        """Both halves for a picture that belongs to no sequence."""
+        return self.describe_still(image_rgb_u8, self.find_still(image_rgb_u8))
 
     def close(self) -> None:
         """Ends the networks' threads."""
@@ -108,18 +127,18 @@ class FaceTracker:
     ) -> None:
         self.close()
 
-    def _follow(self, image: ImageU8) -> list[_Found]:
-        found: list[_Found] = []
-        for roi in self._rois:
-            landmarks, presence = self._mesh.run(image, roi)
-            moved = roi_from_landmarks(landmarks)
-            distance_px = math.dist((roi.center_x_px, roi.center_y_px), (moved.center_x_px, moved.center_y_px))
-            if presence >= MIN_PRESENCE and distance_px > REFIT_MOVE * roi.size_px:
-                landmarks, presence = self._mesh.run(image, moved)
-            self._keep_if_new_face(found, _Found(landmarks, presence, math.nan))
+    def _follow(self, image: ImageU8) -> list[FoundFace]:
+        meshes = self._mesh.run(image, self._rois)
+        moved = [k for k, mesh in enumerate(meshes) if _moved(self._rois[k], mesh)]
+        again = self._mesh.run(image, [roi_from_landmarks(meshes[k].landmarks_px) for k in moved])
+        for k, mesh in zip(moved, again, strict=True):
+            meshes[k] = mesh
+        found: list[FoundFace] = []
+        for mesh in meshes:
+            self._keep_if_new_face(found, FoundFace(mesh.landmarks_px, mesh.presence, math.nan))
         return found
 
-    def _search(self, image: ImageU8, found: list[_Found], everywhere: bool = False) -> list[_Found]:
+    def _search(self, image: ImageU8, found: list[FoundFace], everywhere: bool = False) -> list[FoundFace]:
         squares = square_regions(image.shape[1], image.shape[0])
         if squares and not everywhere:
             squares = [squares[self._searches % len(squares)]]
@@ -131,34 +150,44 @@ class FaceTracker:
                 self._keep_if_new_face(found, self._fit(image, detection))
         return found
 
-    def _fit(self, image: ImageU8, detection: Detection) -> _Found:
+    def _fit(self, image: ImageU8, detection: Detection) -> FoundFace:
         roi = roi_from_box(*_box(detection), detection.eyes_px)
         # The detector's box is rougher than a mesh: the second fit sees the region that the first one found.
-        landmarks, _ = self._mesh.run(image, roi)
-        landmarks, presence = self._mesh.run(image, roi_from_landmarks(landmarks))
-        return _Found(landmarks, presence, detection.score)
+        (rough,) = self._mesh.run(image, [roi])
+        (mesh,) = self._mesh.run(image, [roi_from_landmarks(rough.landmarks_px)])
+        return FoundFace(mesh.landmarks_px, mesh.presence, detection.score)
 
     @staticmethod
-    def _keep_if_new_face(found: list[_Found], new: _Found) -> None:
+    def _keep_if_new_face(found: list[FoundFace], new: FoundFace) -> None:
         if new.presence >= MIN_PRESENCE and all(overlap(new.box, f.box) < SAME_FACE_OVERLAP for f in found):
             found.append(new)
 
-    def _describe(self, image: ImageU8, found: list[_Found], time_s: float) -> tuple[Face, ...]:
-        poses = [head_pose(f.landmarks_px) for f in found]
-        judgements = [
-            judge(f.landmarks_px, pose, f.presence, f.detector_score, image)
-            for f, pose in zip(found, poses, strict=True)
-        ]
-        candidates = [
-            Candidate(f.landmarks_px, reliable=j.status is Status.OK and _inside(f.box, image))
-            for f, j in zip(found, judgements, strict=True)
-        ]
-        ids = self._identity.update(candidates, time_s)
-        faces = [
-            Face(face_id, j.status, j.confidence, Box(*f.box), pose, f.landmarks_px)
-            for face_id, j, f, pose in zip(ids, judgements, found, poses, strict=True)
-        ]
-        return tuple(sorted(faces, key=lambda face: face.face_id))
+
+def _describe(image: ImageU8, found: Sequence[FoundFace], time_s: float, identity: IdentityTracker) -> tuple[Face, ...]:
+    alignments = [align_canonical(f.landmarks_px) for f in found]
+    poses = [pose_of(alignment.rotation) for alignment in alignments]
+    judgements = [
+        judge(f.landmarks_px, pose, f.presence, f.detector_score, image) for f, pose in zip(found, poses, strict=True)
+    ]
+    candidates = [
+        Candidate(f.landmarks_px, j.status is Status.OK and _inside(f.box, image), alignment)
+        for f, j, alignment in zip(found, judgements, alignments, strict=True)
+    ]
+    ids = identity.update(candidates, time_s)
+    faces = [
+        Face(face_id, j.status, j.confidence, Box(*f.box), pose, f.landmarks_px)
+        for face_id, j, f, pose in zip(ids, judgements, found, poses, strict=True)
+    ]
+    return tuple(sorted(faces, key=lambda face: face.face_id))
+
+
+def _moved(read_in: Roi, mesh: Mesh) -> bool:
+    """Whether a face must be read again where it is now."""
+    if mesh.presence < MIN_PRESENCE:
+        return False
+    now = roi_from_landmarks(mesh.landmarks_px)
+    distance_px = math.dist((read_in.center_x_px, read_in.center_y_px), (now.center_x_px, now.center_y_px))
+    return distance_px > REFIT_MOVE * read_in.size_px
 
 
 def _box(detection: Detection) -> tuple[float, float, float, float]:

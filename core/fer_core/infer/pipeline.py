@@ -1,8 +1,9 @@
 """From frames to results: the one path that live view, annotated files and command line share.
 
 ``process`` does everything for one frame where it is called. ``run`` gives the same numbers faster: while the caller's
-thread hands out results, one thread decodes, one follows faces and cuts crops, and one runs the network. Between them
-are short queues that make the faster wait for the slower, so memory does not grow with the length of a video.
+thread hands out results, one thread decodes, one finds meshes, and one describes the faces, cuts their crops and runs
+the affect network, which is about as much work as finding them. Between the threads are short queues that make the
+faster wait for the slower, so memory does not grow with the length of a video.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
 
+import cv2
+
 from fer_core.faces.align import align_face
-from fer_core.faces.tracker import DEFAULT_MAX_FACES, FaceTracker
+from fer_core.faces.tracker import DEFAULT_MAX_FACES, FaceTracker, FoundFace
 from fer_core.infer.baseline import Baseline
 from fer_core.infer.engine import Engine
 from fer_core.infer.smoothing import Smoother
-from fer_core.types import Affect, Face, FaceResult, Frame, FrameResult, ImageU8, Status
+from fer_core.types import Affect, Face, FaceResult, Frame, FrameResult, Status
 
 #: Frames that may wait between two stages.
 QUEUE_FRAMES = 4
@@ -31,12 +34,10 @@ U = TypeVar("U")
 
 @dataclass(frozen=True, slots=True)
 class _Located:
-    """A frame whose faces are known, before affect."""
+    """A frame whose meshes are known."""
 
     frame: Frame
-    faces: tuple[Face, ...]
-    crops: tuple[ImageU8, ...]
-    """One aligned crop for each face whose status is ``ok``, in order."""
+    found: tuple[FoundFace, ...]
 
 
 class Pipeline:
@@ -61,6 +62,8 @@ class Pipeline:
         self.baseline = baseline
         self._smooth_s = smooth_s
         self._tracker = FaceTracker(max_faces)
+        # The pictures here are small; a pool of threads for each of OpenCV's calls costs more than it saves.
+        cv2.setNumThreads(1)
         self.reset()
 
     def reset(self) -> None:
@@ -70,7 +73,7 @@ class Pipeline:
 
     def process(self, frame: Frame) -> FrameResult:
         """Everything of one frame, in the calling thread. Frames come in the order of their times."""
-        return self._add_affect(self._locate(frame))
+        return self._measure(self._locate(frame))
 
     def run(self, frames: Iterable[Frame]) -> Iterator[FrameResult]:
         """Results of many frames, in order, with the stages overlapped.
@@ -86,7 +89,7 @@ class Pipeline:
         with (
             closing(_Stage(iter(frames), lambda frame: frame)) as decoded,
             closing(_Stage(decoded, self._locate)) as located,
-            closing(_Stage(located, lambda item: (item.frame, self._add_affect(item)))) as results,
+            closing(_Stage(located, lambda item: (item.frame, self._measure(item)))) as results,
         ):
             yield from results
 
@@ -105,23 +108,25 @@ class Pipeline:
     def _locate(self, frame: Frame) -> _Located:
         image = frame.image_rgb_u8
         if image is None:
-            return _Located(frame, (), ())
+            return _Located(frame, ())
         if frame.name is not None:
-            faces = self._tracker.update_still(image)
-        else:
-            faces = self._tracker.update(image, frame.time_s)
-        geometry = self.engine.card.geometry
-        usable = (face for face in faces if face.status is Status.OK)
-        return _Located(frame, faces, tuple(align_face(image, face.landmarks_px, geometry) for face in usable))
+            return _Located(frame, self._tracker.find_still(image))
+        return _Located(frame, self._tracker.find(image, frame.time_s))
 
-    def _add_affect(self, located: _Located) -> FrameResult:
+    def _measure(self, located: _Located) -> FrameResult:
         frame, image = located.frame, located.frame.image_rgb_u8
-        affects = iter(self.engine.affects(located.crops))
-        results = tuple(
-            self._finish(face, next(affects) if face.status is Status.OK else None, frame) for face in located.faces
-        )
         if image is None:
             return FrameResult(frame.index, frame.time_s, 0, 0, Status.DECODE_ERROR, (), frame.name)
+        if frame.name is not None:
+            faces = self._tracker.describe_still(image, located.found)
+        else:
+            faces = self._tracker.describe(image, located.found, frame.time_s)
+        geometry = self.engine.card.geometry
+        usable = [face for face in faces if face.status is Status.OK]
+        affects = iter(self.engine.affects([align_face(image, face.landmarks_px, geometry) for face in usable]))
+        results = tuple(
+            self._finish(face, next(affects) if face.status is Status.OK else None, frame) for face in faces
+        )
         status = Status.OK if results else Status.NO_FACE
         return FrameResult(frame.index, frame.time_s, image.shape[1], image.shape[0], status, results, frame.name)
 

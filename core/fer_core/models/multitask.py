@@ -19,7 +19,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Raw answers of the heads."""
+    """Raw answers of the heads; None is what a network does not answer."""
 
     expression_logits: Tensor
     """(B, E)"""
@@ -27,6 +27,14 @@ class Outputs:
     """(B, 2) in [-1, 1]"""
     au_logits: Tensor
     """(B, A)"""
+    features: Tensor | None = None
+    """(B, F) what the expression classifier sees, for losses that shape the feature space"""
+    sector_logits: Tensor | None = None
+    """(B, K) for the sectors of the valence-arousal plane (:mod:`fer_core.models.fusion`)"""
+    mask_logits: Tensor | None = None
+    """(B, 1, h, w) for eyes and mouth (:mod:`fer_core.models.facial_mask`)"""
+    attention: Tensor | None = None
+    """(B, K, C) what each attention head saw (:mod:`fer_core.models.dan`)"""
 
 
 class MultitaskNet(nn.Module):
@@ -51,12 +59,23 @@ class MultitaskNet(nn.Module):
 
     def forward(self, image_rgb: Tensor) -> Outputs:
         """Answers for crops (B, 3, S, S) with values 0..255."""
-        features = self.dropout(self.backbone(normalise(image_rgb)))  # (B, F)
-        return Outputs(self.expression(features), torch.tanh(self.va(features)), self.au(features))
+        return self.answers(self.dropout(self.backbone(normalise(image_rgb))))
+
+    def answers(self, features: Tensor) -> Outputs:
+        """What the heads say of the backbone's features (B, F)."""
+        return Outputs(self.expression(features), torch.tanh(self.va(features)), self.au(features), features)
+
+    def stage_modules(self) -> dict[str, tuple[nn.Module, ...]]:
+        """What staged training (:mod:`fer_core.models.staged`) trains, by stage."""
+        return {"au": (self.au,), "expression": (self.expression,), "va": (self.va,)}
 
 
 def normalise(image_rgb: Tensor) -> Tensor:
     """(B, 3, S, S) RGB in 0..255 to luminance in about -1..1, repeated to three channels."""
     weights = torch.tensor(LUMA, dtype=image_rgb.dtype, device=image_rgb.device).view(1, 3, 1, 1)
-    luma = functional.conv2d(image_rgb, weights)  # (B, 1, S, S)
-    return ((luma - 127.5) / 127.5).expand(-1, 3, -1, -1)
+    return centred(functional.conv2d(image_rgb, weights)).expand(-1, 3, -1, -1)
+
+
+def centred(luma: Tensor) -> Tensor:
+    """Luminance in 0..255 to -1..1."""
+    return (luma - 127.5) / 127.5
