@@ -18,16 +18,9 @@ class SharedEngine:
         self._wanted = (model, device)
         self._loaded: tuple[tuple[Path | None, str], Engine] | None = None
 
-    @property
-    def wanted(self) -> tuple[Path | None, str]:
-        """Model file (None: the shipped one) and device."""
-        return self._wanted
-
-    def choose(self, model: Path | None, device: str) -> bool:
-        """What the next call gives; False when that is the same as before."""
-        changed = (model, device) != self._wanted
+    def choose(self, model: Path | None, device: str) -> None:
+        """What the next call gives: model file (None: the shipped one) and device."""
         self._wanted = (model, device)
-        return changed
 
     def __call__(self) -> Engine:
         """The network.

@@ -87,7 +87,7 @@ class FileAnnotator:
         with open_source(path) as source:
             if existing is Existing.REFUSE:
                 _refuse_existing(outputs.written(with_video))
-            record = self._record(path, source.info)
+            record = replace(self.record(path), input_name=source.info.name, frame_rate_hz=source.info.frame_rate_hz)
             if existing is Existing.RESUME and outputs.recording.exists():
                 before = _resumable(outputs, record)
                 if self._is_up_to_date(before, outputs, source.info):
@@ -185,7 +185,13 @@ class FileAnnotator:
         with VideoWriter(outputs.video, item.path, item.source.info) as video:
             yield video
 
-    def _record(self, path: Path, info: MediaInfo) -> RunRecord:
+    def record(self, path: Path) -> RunRecord:
+        """What a run over an input that begins now has in its JSON, as far as the input need not be opened for it.
+
+        Raises:
+            RecordError: the input cannot be read.
+            MediaError: a folder cannot be listed.
+        """
         options, card = self.options, self.engine.card
         files = list_files(path, IMAGE_SUFFIXES) if path.is_dir() else []
         return RunRecord(
@@ -201,14 +207,14 @@ class FileAnnotator:
                 "device": options.device,
                 "video": options.video,
             },
-            input_name=info.name,
+            input_name=path.name,
             input_sha256=hash_input(path, files),
             input_files=tuple(file.name for file in files),
             layout=self.layout.name,
             empty_columns=self.layout.empty_columns,
             notes=self.layout.notes,
             provider=self.engine.provider,
-            frame_rate_hz=info.frame_rate_hz,
+            frame_rate_hz=None,
             started_utc=utc_now(),
         )
 
@@ -291,22 +297,26 @@ def _resumable(outputs: Outputs, now: RunRecord) -> RunRecord:
             outputs.recording, "has no .json beside it that says how it was measured", "start anew with --overwrite"
         )
     before = read_sidecar(outputs.sidecar)
-    parts = {
-        "input": before.input_sha256 == now.input_sha256,
-        "model": before.model_sha256 == now.model_sha256,
-        "layout": before.layout == now.layout,
-        "device": before.provider == now.provider,
-        "program version": before.program_version == now.program_version,
-        "options": _rows_options(before) == _rows_options(now),
-    }
-    other = [name for name, same in parts.items() if not same]
-    if other:
+    if other := differences(before, now):
         raise RecordError(
             outputs.recording,
             f"was measured with another {' and another '.join(other)}",
             "resume with what the first run had (see the .json beside it), or start anew with --overwrite",
         )
     return before
+
+
+def differences(one: RunRecord, other: RunRecord) -> list[str]:
+    """What makes two runs give other rows, in words; none when one may go on where the other stopped."""
+    parts = {
+        "input": one.input_sha256 == other.input_sha256,
+        "model": one.model_sha256 == other.model_sha256,
+        "layout": one.layout == other.layout,
+        "device": one.provider == other.provider,
+        "program version": one.program_version == other.program_version,
+        "options": _rows_options(one) == _rows_options(other),
+    }
+    return [name for name, same in parts.items() if not same]
 
 
 def _rows_options(record: RunRecord) -> dict[str, Any]:

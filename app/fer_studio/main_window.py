@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QTimer, Slot
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShowEvent
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from fer_studio.dialogs.shortcuts import ShortcutsDialog, shortcuts_of
@@ -119,7 +119,7 @@ class MainWindow(QMainWindow):
         return workspace  # type: ignore[no-any-return]
 
     def _make_review(self) -> QWidget:
-        workspace: Any = importlib.import_module(_REVIEW).ReviewWorkspace(self._labels())
+        workspace: Any = importlib.import_module(_REVIEW).ReviewWorkspace(self._labels(), self.settings.store)
         workspace.layout_requested.connect(self._on_layout_requested)
         return workspace  # type: ignore[no-any-return]
 
@@ -273,9 +273,9 @@ class MainWindow(QMainWindow):
 
     # --- events
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt's name
-        """The work begins once the window can be seen."""
-        super().showEvent(event)
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt's name
+        """The work begins once the window can be seen: loading libraries would hold up its first picture."""
+        super().paintEvent(event)
         if not self._begun:
             self._begun = True
             QTimer.singleShot(0, self, self._begin)

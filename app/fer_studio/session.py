@@ -85,19 +85,40 @@ class Growing:
         return filled[0] if self._single else filled.T
 
 
+@dataclass(frozen=True, slots=True)
+class ValueColumns:
+    """Where the numbers of a row stand: what was seen, then affect, then affect corrected by a baseline."""
+
+    expression_count: int
+    unit_count: int
+    with_baseline: bool
+
+    @property
+    def affect_width(self) -> int:
+        """Probabilities of expressions, valence, arousal, action units."""
+        return self.expression_count + 2 + self.unit_count
+
+    @property
+    def width(self) -> int:
+        """All of a row."""
+        return _SEEN + self.affect_width * (2 if self.with_baseline else 1)
+
+    def affect(self, corrected: bool) -> slice:
+        """Affect; the raw one where nothing is corrected."""
+        start = _SEEN + (self.affect_width if corrected and self.with_baseline else 0)
+        return slice(start, start + self.affect_width)
+
+
 class FaceSeries:
     """The rows of one face; every property is a view of ``n`` rows by rising time."""
 
-    def __init__(self, expression_count: int, unit_count: int, with_baseline: bool) -> None:
-        self._expressions, self._units = expression_count, unit_count
-        self.with_baseline = with_baseline
-        affect = expression_count + 2 + unit_count
-        self._affect = affect
+    def __init__(self, columns: ValueColumns) -> None:
+        self._columns = columns
         self._position = Growing(np.int64)
         self._time_s = Growing(np.float64)
         self._status = Growing(np.int8)
         self._expression = Growing(np.int8)
-        self._values = Growing(np.float32, _SEEN + affect * (2 if with_baseline else 1))
+        self._values = Growing(np.float32, columns.width)
 
     def __len__(self) -> int:
         return len(self._position)
@@ -147,21 +168,19 @@ class FaceSeries:
 
     def probs(self, corrected: bool = False) -> Floats:
         """(n, E) expression probabilities; ``corrected`` by the baseline, where there is one."""
-        start = self._start(corrected)
-        return self._values.view[:, start : start + self._expressions]
+        return self._affect(corrected)[:, : self._columns.expression_count]
 
     def valence(self, corrected: bool = False) -> Floats:
         """(n,)"""
-        return self._values.view[:, self._start(corrected) + self._expressions]
+        return self._affect(corrected)[:, self._columns.expression_count]
 
     def arousal(self, corrected: bool = False) -> Floats:
         """(n,)"""
-        return self._values.view[:, self._start(corrected) + self._expressions + 1]
+        return self._affect(corrected)[:, self._columns.expression_count + 1]
 
     def units(self, corrected: bool = False) -> Floats:
         """(n, A) action-unit probabilities."""
-        start = self._start(corrected) + self._expressions + 2
-        return self._values.view[:, start : start + self._units]
+        return self._affect(corrected)[:, self._columns.expression_count + 2 :]
 
     def row_at(self, position: int) -> int | None:
         """The row of a frame, None when the face has none there."""
@@ -179,7 +198,7 @@ class FaceSeries:
             Pose(*(float(v) for v in seen[5:8])),
             np.empty((0, 3), np.float32),
         )
-        corrected = self._affect_of(row, corrected=True) if self.with_baseline else None
+        corrected = self._affect_of(row, corrected=True) if self._columns.with_baseline else None
         return FaceResult(face, self._affect_of(row, corrected=False), corrected)
 
     def _affect_of(self, row: int, corrected: bool) -> Affect | None:
@@ -189,8 +208,8 @@ class FaceSeries:
         arousal = float(self.arousal(corrected)[row])
         return Affect(self.probs(corrected)[row].copy(), valence, arousal, self.units(corrected)[row].copy())
 
-    def _start(self, corrected: bool) -> int:
-        return _SEEN + (self._affect if corrected and self.with_baseline else 0)
+    def _affect(self, corrected: bool) -> Floats:
+        return self._values.view[:, self._columns.affect(corrected)]
 
 
 class Recording:
@@ -206,6 +225,7 @@ class Recording:
         self.expressions = tuple(expressions)
         self.action_units = tuple(action_units)
         self.with_baseline = with_baseline
+        self._columns = ValueColumns(len(self.expressions), len(self.action_units), with_baseline)
         self.size_px = (0, 0)
         """Width and height of the frames; (0, 0) while unknown, as a CSV does not hold it."""
         self._frame = Growing(np.int64)
@@ -312,8 +332,9 @@ class Recording:
     def append(self, result: FrameResult) -> None:
         """Adds the rows of the next frame."""
         faces = row_faces(result)
-        named = any(face is not None and is_usable(face) for face in faces)
         count = len(faces)
+        affects = [face.affect if face and is_usable(face) else None for face in faces]
+        named = any(face and is_usable(face) for face in faces)
         self.size_px = (result.width_px, result.height_px) if result.width_px else self.size_px
         self.extend(
             RowBatch(
@@ -321,8 +342,8 @@ class Recording:
                 np.full(count, result.time_s),
                 np.array([face.face.face_id if face and named else UNNAMED for face in faces], np.int64),
                 np.array([_CODES[face.face.status if face else frame_status(result)] for face in faces], np.int8),
-                np.array([_expression_of(face) for face in faces], np.int8),
-                np.stack([self._values_of(face) for face in faces]),
+                np.array([int(a.expression_probs.argmax()) if a else NO_EXPRESSION for a in affects], np.int8),
+                np.stack([self._values_of(*pair) for pair in zip(faces, affects, strict=True)]),
             )
         )
 
@@ -341,12 +362,11 @@ class Recording:
         rows = RowBatch(batch.frame, times, batch.face_id, batch.status, batch.expression, batch.values)
         for face_id in np.unique(batch.face_id).tolist():
             if face_id not in self._faces:
-                self._faces[face_id] = FaceSeries(len(self.expressions), len(self.action_units), self.with_baseline)
+                self._faces[face_id] = FaceSeries(self._columns)
             self._faces[face_id].extend(position, rows, batch.face_id == face_id)
 
-    def _values_of(self, face: FaceResult | None) -> Floats:
-        width = len(self.expressions) + 2 + len(self.action_units)
-        values = np.full(_SEEN + width * (2 if self.with_baseline else 1), np.nan, np.float32)
+    def _values_of(self, face: FaceResult | None, affect: Affect | None) -> Floats:
+        values = np.full(self._columns.width, np.nan, np.float32)
         if face is None:
             return values
         box, pose = face.face.box, face.face.pose
@@ -354,10 +374,10 @@ class Recording:
             *(face.face.confidence, box.x_px, box.y_px, box.w_px, box.h_px),
             *(pose.pitch_deg, pose.yaw_deg, pose.roll_deg),
         )
-        if is_usable(face) and face.affect is not None:
-            values[_SEEN : _SEEN + width] = _flat(face.affect)
+        if affect is not None:
+            values[self._columns.affect(corrected=False)] = _flat(affect)
             if self.with_baseline and face.affect_baseline is not None:
-                values[_SEEN + width :] = _flat(face.affect_baseline)
+                values[self._columns.affect(corrected=True)] = _flat(face.affect_baseline)
         return values
 
 
@@ -365,12 +385,6 @@ def _flat(affect: Affect) -> Floats:
     return np.concatenate(
         (affect.expression_probs, [affect.valence, affect.arousal], affect.au_probs), dtype=np.float32
     )
-
-
-def _expression_of(face: FaceResult | None) -> int:
-    if face is None or not is_usable(face) or face.affect is None:
-        return NO_EXPRESSION
-    return int(face.affect.expression_probs.argmax())
 
 
 def _status_of_frames(status: Codes, starts: Ints) -> Codes:

@@ -128,8 +128,8 @@ def palette_of(theme: Theme) -> QPalette:
         role.BrightText: theme.error,
         role.ToolTipBase: theme.surface,
         role.ToolTipText: theme.text,
-        role.Highlight: theme.accent,
-        role.HighlightedText: theme.on_accent,
+        role.Highlight: theme.fill,  # calm enough for a whole row of a table
+        role.HighlightedText: theme.text,
         role.Accent: theme.accent,
         role.Link: theme.accent,
         role.LinkVisited: theme.accent,
@@ -143,6 +143,14 @@ def palette_of(theme: Theme) -> QPalette:
         palette.setColor(colour_role, colour)
     for colour_role in (role.WindowText, role.Text, role.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, colour_role, theme.line)
+    return palette
+
+
+def check_box_palette_of(theme: Theme) -> QPalette:
+    """An empty check box is as dark as the window around it, unless its ground is lighter."""
+    palette = palette_of(theme)
+    if theme.dark:
+        palette.setColor(QPalette.ColorRole.Base, theme.line.lighter(110))
     return palette
 
 
@@ -179,4 +187,6 @@ class ThemeFollower(QObject):
 
     def _apply(self) -> None:
         dark = self._system_is_dark if self._choice is ThemeChoice.SYSTEM else self._choice is ThemeChoice.DARK
-        self._app.setPalette(palette_of(DARK if dark else LIGHT))
+        theme = DARK if dark else LIGHT
+        self._app.setPalette(palette_of(theme))
+        self._app.setPalette(check_box_palette_of(theme), "QCheckBox")  # type: ignore[arg-type]  # it refuses bytes

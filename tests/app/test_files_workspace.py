@@ -17,6 +17,7 @@ from fer_core.infer.model_card import ModelError
 from fer_core.record.sidecar import read_sidecar
 from fer_studio.annotate import annotate_files
 from fer_studio.engines import SharedEngine
+from fer_studio.file_run import FileAnnotator
 from fer_studio.files.job import Job, JobState, duration_text, split_problem
 from fer_studio.files.placement import place_outputs
 from fer_studio.files.table import NEWS, STATE
@@ -238,12 +239,12 @@ def test_files_closes_in_the_middle_of_work_within_two_seconds(
 
 def test_place_outputs_steps_aside_for_files_of_others(tmp_path: Path, clip: Path, model: Path) -> None:
     engine = Engine(model, "cpu")
-    options = AnnotateOptions(out_dir=tmp_path, device="cpu")
-    assert place_outputs(clip, options, engine).recording == tmp_path / "clip.csv"
+    annotator = FileAnnotator(AnnotateOptions(out_dir=tmp_path, device="cpu"), engine, None)
+    assert place_outputs(clip, annotator).recording == tmp_path / "clip.csv"
     (tmp_path / "clip.json").write_text("{}")
-    assert place_outputs(clip, options, engine).recording == tmp_path / "clip-2.csv"
+    assert place_outputs(clip, annotator).recording == tmp_path / "clip-2.csv"
     (tmp_path / "clip-2.csv").write_text("mine")
-    assert place_outputs(clip, options, engine).recording == tmp_path / "clip-3.csv"
+    assert place_outputs(clip, annotator).recording == tmp_path / "clip-3.csv"
 
 
 def test_job_knows_rate_and_time_left_only_when_they_can_be_known() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +31,7 @@ from fer_studio.live.calibration import Calibration, CalibrationError
 from fer_studio.live.record_thread import RecordThread
 from fer_studio.live.recording_files import RecordingFiles
 from fer_studio.live.selection import PATIENCE_S, UNCHOSEN_PATIENCE_S, FaceSelection
+from fer_studio.review.find_media import find_media
 from fer_studio.workers.analysis import AnalysisThread, LiveResult
 from fer_studio.workers.capture import Captured
 from fer_studio.workers.mailbox import Mailbox
@@ -348,6 +353,43 @@ def test_recording_that_is_not_ended_keeps_its_rows(engine: Engine, tmp_path: Pa
     sidecar = json.loads(csv_path.with_suffix(".json").read_text())
     assert (sidecar["complete"], sidecar["frame_count"]) == (False, None)
     files.close()
+
+
+_RECORD_UNTIL_KILLED = """
+import sys
+from pathlib import Path
+import numpy as np
+from fer_core.infer.engine import Engine
+from fer_core.types import Frame, FrameResult, MediaInfo, Status
+from fer_studio.live.recording_files import RecordingFiles
+info = MediaInfo("test camera", 320, 180, 30.0, None, None)
+files = RecordingFiles(Path(sys.argv[2]), info, Engine(Path(sys.argv[1]), "cpu"), {})
+picture = np.zeros((180, 320, 3), np.uint8)
+for i in range(1_000_000):
+    picture[:, : i % 320] = i % 251
+    files.write(Frame(i, i / 30, picture), FrameResult(i, i / 30, 320, 180, Status.NO_FACE, ()))
+    if i == 100:
+        print(files.paths.csv, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_recording_that_is_killed_keeps_its_rows_and_the_same_pictures(model: Path, tmp_path: Path) -> None:
+    child = [sys.executable, "-c", _RECORD_UNTIL_KILLED, str(model), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(child, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        csv_path = Path(process.stdout.readline().strip())
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    row_times_s = [row.time_s for row in read_native(csv_path)]
+    video = find_media(csv_path)
+    assert video is not None
+    with av.open(str(video)) as container:
+        times_s = [frame.time for frame in container.decode(video=0)]
+    assert len(row_times_s) > 100
+    assert times_s == pytest.approx(row_times_s[: len(times_s)], abs=1e-3)
+    assert row_times_s[-1] - times_s[-1] < 1.0
 
 
 def test_record_thread_says_that_its_folder_cannot_be_written(engine: Engine, tmp_path: Path, qtbot: QtBot) -> None:

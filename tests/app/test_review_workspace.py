@@ -12,9 +12,20 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QTabWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QApplication,
+    QComboBox,
+    QProgressBar,
+    QPushButton,
+    QScrollBar,
+    QTabBar,
+    QTableWidget,
+    QTabWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
@@ -23,12 +34,20 @@ from fer_core.record.reader import read_native
 from fer_core.record.summary import write_summary
 from fer_core.types import Frame
 from fer_studio.annotate import annotate_files
+from fer_studio.files.recent import RecentButton
 from fer_studio.labels import Labels
 from fer_studio.marks import Mark, MarkKind, load_marks, marks_path
+from fer_studio.notices import NoticeBar
 from fer_studio.options import AnnotateOptions
 from fer_studio.review.export import export_rows, export_summary, export_video
+from fer_studio.review.navigation import change_times
+from fer_studio.review.recording_loader import RecordingLoader
+from fer_studio.review.retired_threads import RetiredThreads
+from fer_studio.review.share_delegate import SHARE_ROLE
 from fer_studio.review.sound import Sound
+from fer_studio.review.statistics import face_statistics
 from fer_studio.review.workspace import ReviewWorkspace
+from fer_studio.theme import DARK, LIGHT, Theme, expression_colour, palette_of
 from fer_studio.workers.control import Cancelled, Control
 
 PATIENCE_MS = 20_000
@@ -50,8 +69,13 @@ def folder(analysed: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def review(qtbot: QtBot) -> Iterator[ReviewWorkspace]:
-    workspace = ReviewWorkspace(Labels(EXPRESSIONS, ACTION_UNITS))
+def settings(tmp_path: Path) -> QSettings:
+    return QSettings(str(tmp_path / "review.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture
+def review(qtbot: QtBot, settings: QSettings) -> Iterator[ReviewWorkspace]:
+    workspace = ReviewWorkspace(Labels(EXPRESSIONS, ACTION_UNITS), settings)
     workspace.resize(1280, 720)
     qtbot.addWidget(workspace)
     workspace.show()
@@ -193,6 +217,10 @@ def test_review_statistics_follow_selection_and_exclusion(opened: ReviewWorkspac
     qtbot.waitUntil(lambda: "(10 frames)" in title.text(), timeout=PATIENCE_MS)
     opened.timeline.marks.add(MarkKind.EXCLUDED, 0.0, 0.19)
     qtbot.waitUntil(lambda: "(5 frames)" in title.text(), timeout=PATIENCE_MS)
+    assert "without 1 excluded range\n" in title.text()
+    opened.timeline.selection_s = (0.5, 0.89)
+    qtbot.waitUntil(lambda: "(10 frames)" in title.text(), timeout=PATIENCE_MS)
+    assert "excluded" not in title.text()
 
 
 def test_review_follows_a_recording_that_grows(review: ReviewWorkspace, folder: Path, qtbot: QtBot) -> None:
@@ -215,6 +243,8 @@ def test_review_follows_a_recording_that_grows(review: ReviewWorkspace, folder: 
 def test_review_without_the_media_shows_the_rows(review: ReviewWorkspace, folder: Path, qtbot: QtBot) -> None:
     review.open(folder / "clip.csv", folder / "gone.mp4")
     qtbot.waitUntil(lambda: review.timeline.face_id == 1, timeout=PATIENCE_MS)
+    find = next(b for b in review.video.findChildren(QPushButton) if b.isVisible())
+    assert find.text() == "Find …"
     review.timeline.cursor_moved.emit(0.5)
     row = list(read_native(folder / "clip.csv"))[12]
     assert row.affect is not None
@@ -331,3 +361,98 @@ def test_sound_is_silent_with_a_reason_where_there_is_none(qtbot: QtBot, folder:
     assert (sound.is_playing, sound.position_s) == (False, 0.0)
     sound.pause()
     sound.close()
+
+
+def test_review_fits_a_small_screen_and_names_its_controls(opened: ReviewWorkspace) -> None:
+    assert opened.minimumSizeHint().height() <= 640
+    assert opened.minimumSizeHint().width() <= 1200
+    kinds = (QAbstractButton, QComboBox, QAbstractSlider, QTableWidget, QProgressBar)
+    controls = [child for kind in kinds for child in opened.findChildren(kind)]
+    # What Qt makes for itself (scroll bars, arrows of tab bars, a table's corner) has names of its own.
+    ours = [c for c in controls if not isinstance(c, QScrollBar) and type(c) is not QAbstractButton]
+    ours = [c for c in ours if not isinstance(c.parent(), QTabBar | NoticeBar)]
+    nameless = [c for c in ours if not (c.accessibleName() or getattr(c, "text", str)())]
+    assert nameless == []
+
+
+def test_review_remembers_its_layout_and_its_recordings(
+    opened: ReviewWorkspace, folder: Path, settings: QSettings, qtbot: QtBot
+) -> None:
+    splitter = opened._splitters["review across"]
+    splitter.setSizes([760, 520])
+    chosen = splitter.sizes()
+    assert opened.shutdown()
+    again = ReviewWorkspace(Labels(EXPRESSIONS, ACTION_UNITS), settings)
+    qtbot.addWidget(again)
+    again.resize(1280, 720)
+    again.show()
+    assert again._splitters["review across"].sizes() == pytest.approx(chosen, abs=2)
+    entry = again.findChild(RecentButton).menu().actions()[0]
+    assert entry.text() == "clip.mp4"
+    entry.trigger()
+    qtbot.waitUntil(lambda: again.recording is not None, timeout=PATIENCE_MS)
+    assert again.shutdown()
+
+
+def test_review_jumps_to_the_next_change_of_expression(opened: ReviewWorkspace) -> None:
+    recording = opened.recording
+    assert recording is not None
+    times = [float(t) for t in change_times(recording, 1)]
+    visited = []
+    opened.player.seek(0.0)
+    for _ in range(len(times) + 1):
+        QTest.keyClick(opened, Qt.Key.Key_N)
+        visited.append(opened.player.position_s)
+    expected = [t for t in times if t > 0.0] or [0.0]
+    assert visited[: len(expected)] == pytest.approx(expected, abs=1e-3)
+    QTest.keyClick(opened, Qt.Key.Key_P)
+    assert opened.player.position_s <= visited[-1]
+
+
+def test_review_draws_its_signs_in_every_theme(opened: ReviewWorkspace, qapp: QApplication) -> None:
+    def colours(theme: Theme) -> set[int]:
+        qapp.setPalette(palette_of(theme))
+        qapp.processEvents()
+        image = opened.commands._play.icon().pixmap(64, 64).toImage()
+        return {image.pixel(x, y) for x in range(64) for y in range(64) if image.pixelColor(x, y).alpha() == 255}
+
+    before = qapp.palette()
+    try:
+        for theme in (DARK, LIGHT):
+            assert colours(theme) == {theme.text.rgb()}
+    finally:
+        qapp.setPalette(before)
+
+
+def test_review_statistics_draw_shares_as_bars(opened: ReviewWorkspace, qtbot: QtBot) -> None:
+    opened.statistics.refresh()
+    table = opened.statistics._table
+    recording = opened.recording
+    assert recording is not None
+    figures = face_statistics(recording, 1)
+    shares = [table.item(row, 1).data(SHARE_ROLE) for row in range(1, 1 + len(EXPRESSIONS))]
+    assert shares == pytest.approx(list(figures.expression_share.values()))
+    most = int(np.argmax(shares))
+    colour = expression_colour(EXPRESSIONS[most])
+    tabs = opened.findChild(QTabWidget)
+    assert tabs is not None
+    tabs.setCurrentWidget(opened.statistics)
+    cell = table.visualItemRect(table.item(1 + most, 1))
+    picture = table.viewport().grab().toImage()
+    assert picture.pixelColor(cell.left() + 3, cell.center().y()).rgb() == colour.rgb()
+    assert "AU01 inner brow raiser" in table.item(2 + len(EXPRESSIONS) + 3, 0).text()
+
+
+def test_retired_threads_are_let_go_when_they_end(qtbot: QtBot, folder: Path) -> None:
+    retired = RetiredThreads()
+    finished, running = (RecordingLoader(folder / "clip.csv") for _ in range(2))
+    finished.start()
+    finished.stop()
+    assert finished.wait(PATIENCE_MS)
+    running.start()
+    for thread in (finished, running):
+        retired.add(thread)
+    assert retired._threads == [running]
+    running.stop()
+    assert retired.wait()
+    qtbot.waitUntil(lambda: retired._threads == [], timeout=PATIENCE_MS)

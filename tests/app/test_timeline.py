@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -235,3 +235,23 @@ def test_timeline_of_a_million_frames_draws_no_more_than_the_screen_shows(timeli
     assert len(x) <= 2 * timeline.width()
     assert (y.min(), y.max()) == (pytest.approx(-1, abs=1e-4), pytest.approx(1, abs=1e-4))
     assert [len(row) for row in timeline._ribbon._rows] == [20]
+
+
+def test_timeline_draws_once_for_a_change_of_the_view(timeline: Timeline, qtbot: QtBot) -> None:
+    timeline.set_recording(recorded(batch(0, 1000)))
+    qtbot.wait(100)
+    painted: list[QEvent.Type] = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+            if event.type() == QEvent.Type.Paint:
+                painted.append(event.type())
+            return False
+
+    watch = Watch()
+    timeline._graphics.viewport().installEventFilter(watch)
+    timeline.show_span(5.0, 15.0)
+    x, _ = timeline._curves["valence"].getData()
+    assert x[0] == pytest.approx(5.0, abs=0.05)  # the curves already are those of the new view
+    qtbot.wait(200)
+    assert len(painted) == 1

@@ -3,14 +3,25 @@ import itertools
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication, QCheckBox, QLineEdit, QTextBrowser, QWidget
 from pytestqt.qtbot import QtBot
 
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS, FACS_NAMES
 from fer_core.types import Status
+from fer_studio.dialogs.shortcuts import Shortcut, ShortcutsDialog, shortcuts_of
 from fer_studio.terms import TERMS, explain, explain_expression, explain_status, explain_unit
-from fer_studio.theme import DARK, LIGHT, Theme, ThemeChoice, ThemeFollower, expression_colour, theme_of
+from fer_studio.theme import (
+    DARK,
+    LIGHT,
+    Theme,
+    ThemeChoice,
+    ThemeFollower,
+    check_box_palette_of,
+    expression_colour,
+    palette_of,
+    theme_of,
+)
 
 
 def luminance(colour: QColor) -> float:
@@ -78,3 +89,43 @@ def test_terms_explain_every_label_in_one_line() -> None:
 def test_terms_explain_labels_of_other_models() -> None:
     assert "boredom" in explain_expression("boredom").lower()
     assert explain_unit(99).startswith("AU99")
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+def test_theme_shows_selected_rows_and_empty_check_boxes(theme: Theme) -> None:
+    palette = palette_of(theme)
+    role = QPalette.ColorRole
+    assert contrast(palette.color(role.HighlightedText), palette.color(role.Highlight)) >= 4.5
+    # WCAG 2.2, 1.4.11: a control stands out from its surroundings by a contrast of 3, here by its ground when it is
+    # dark and by its border when it is light.
+    ground, window = check_box_palette_of(theme).color(role.Base), palette.color(role.Window)
+    assert not theme.dark or contrast(ground, window) >= 3
+    assert contrast(palette.color(role.Text), ground) >= 4.5
+
+
+def test_theme_follower_gives_check_boxes_a_ground_that_can_be_seen(qapp: QApplication, qtbot: QtBot) -> None:
+    follower = ThemeFollower(qapp)
+    box, field = QCheckBox("Mesh contours"), QLineEdit()
+    for widget in (box, field):
+        qtbot.addWidget(widget)
+    follower.set_choice(ThemeChoice.DARK)
+    qapp.processEvents()
+    assert box.palette().base().color() == check_box_palette_of(DARK).color(QPalette.ColorRole.Base) != DARK.surface
+    assert field.palette().base().color() == DARK.surface
+    follower.set_choice(ThemeChoice.LIGHT)
+    qapp.processEvents()
+    assert box.palette().base().color() == LIGHT.surface
+
+
+def test_shortcuts_dialog_keeps_up_with_the_theme(qapp: QApplication, qtbot: QtBot) -> None:
+    follower = ThemeFollower(qapp, ThemeChoice.DARK)
+    dialog = ShortcutsDialog([Shortcut("Window", "F1", "All <keys>")])
+    qtbot.addWidget(dialog)
+    page = dialog.findChild(QTextBrowser)
+    assert page is not None
+    for choice, theme in ((ThemeChoice.DARK, DARK), (ThemeChoice.LIGHT, LIGHT)):
+        follower.set_choice(choice)
+        qapp.processEvents()
+        assert theme.track.name() in page.toHtml()
+    assert "All <keys>" in page.toPlainText()
+    assert "Shift+Drag" in [shortcut.keys for shortcut in shortcuts_of([])]

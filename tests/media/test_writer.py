@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import signal
+import struct
 import subprocess
 import sys
 from fractions import Fraction
@@ -38,6 +40,13 @@ def copy(source_path, target):
 def times(path):
     with open_source(path) as source:
         return [f.time_s for f in source.frames()]
+
+
+def times_before_the_end_is_torn(path):
+    kept = []
+    with open_source(path) as source, contextlib.suppress(MediaError):
+        kept.extend(frame.time_s for frame in source.frames())
+    return kept
 
 
 def sound_packets(path):
@@ -167,13 +176,14 @@ import numpy as np
 from fer_core.media.errors import MediaError
 from fer_core.media.writer import VideoWriter
 from fer_core.types import MediaInfo
-limit = int(sys.argv[2])
+limit, crash_safe = int(sys.argv[2]), sys.argv[3] == "crash_safe"
 if limit:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 rng = np.random.default_rng(0)
 try:
-    with VideoWriter(Path(sys.argv[1]), None, MediaInfo("noise", 320, 240, 25.0, None, None)) as writer:
+    info = MediaInfo("noise", 320, 240, 25.0, None, None)
+    with VideoWriter(Path(sys.argv[1]), None, info, crash_safe=crash_safe) as writer:
         for i in range(200):
             writer.write(rng.integers(0, 255, (240, 320, 3), dtype=np.uint8), i / 25)
             if i == 60:
@@ -184,30 +194,97 @@ except MediaError as error:
 """
 
 
+def noise_command(target, limit_bytes=0, crash_safe=False):
+    how = "crash_safe" if crash_safe else "whole"
+    return [sys.executable, "-c", _WRITE_NOISE, str(target), str(limit_bytes), how]
+
+
+def write_noise(target, **options):
+    return subprocess.run(noise_command(target, **options), capture_output=True, text=True, check=False)
+
+
+def kill_while_writing_noise(target, **options):
+    with subprocess.Popen(noise_command(target, **options), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+
+
+def boxes(path):
+    """Names of the boxes of the outermost level of an MP4 file."""
+    names, data, place = [], path.read_bytes(), 0
+    while place < len(data):
+        size, name = struct.unpack_from(">I4s", data, place)
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", data, place + 8)
+        names.append(name.decode())
+        place += size
+    return names
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits on file size as POSIX has them")
 def test_writer_on_a_full_disk_says_so_and_leaves_nothing(tmp_path):
     target = tmp_path / "out.mp4"
-    done = subprocess.run(
-        [sys.executable, "-c", _WRITE_NOISE, str(target), "300000"], capture_output=True, text=True, check=False
-    )
+    done = write_noise(target, limit_bytes=300_000)
     assert done.returncode == 3, done.stderr
     assert f"{target}: cannot be written" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits on file size as POSIX has them")
+def test_writer_on_a_full_disk_keeps_what_a_crash_safe_file_holds(tmp_path):
+    target = tmp_path / "out.mp4"
+    done = write_noise(target, limit_bytes=2_000_000, crash_safe=True)
+    assert done.returncode == 3, done.stderr
+    assert f"{target}: cannot be written" in done.stdout
+    assert len(times_before_the_end_is_torn(target)) > 20
+    assert list(tmp_path.iterdir()) == [target]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_writer_killed_in_the_middle_leaves_no_file_under_the_name(tmp_path):
     target = tmp_path / "out.mp4"
-    with subprocess.Popen(
-        [sys.executable, "-c", _WRITE_NOISE, str(target), "0"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout.readline() == "writing\n"
-        process.send_signal(signal.SIGKILL)
-        process.wait(10)
+    kill_while_writing_noise(target)
     assert not target.exists()
     with VideoWriter(target, None, info()) as writer:  # what was left is no obstacle
         writer.write(np.zeros((48, 64, 3), np.uint8), 0.0)
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_writer_killed_in_the_middle_leaves_a_crash_safe_file_that_plays(tmp_path):
+    target = tmp_path / "out.mp4"
+    kill_while_writing_noise(target, crash_safe=True)
+    kept = times_before_the_end_is_torn(target)
+    assert len(kept) > 60 - 25  # of 61 pictures or more, all but the last second
+    assert kept == pytest.approx([i / 25 for i in range(len(kept))])
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("codecs", [writer_module.CODECS, ("no_such_encoder", "mpeg4")])
+def test_writer_closes_a_crash_safe_file_as_an_ordinary_one(tmp_path, monkeypatch, codecs):
+    monkeypatch.setattr(writer_module, "CODECS", codecs)
+    target = tmp_path / "out.mp4"
+    target.write_bytes(b"older result")
+    shown_s = [pts / 15_000 for pts in VFR_PTS]
+    with VideoWriter(target, None, info(), crash_safe=True) as writer:
+        for time_s in shown_s:
+            writer.write(np.full((48, 64, 3), 90, np.uint8), time_s)
+    assert times(target) == pytest.approx(shown_s)
+    assert set(boxes(target)) == {"ftyp", "free", "mdat", "moov"}  # one index, and no fragments
+    with av.open(str(target)) as container:
+        stream = container.streams.video[0]
+        assert stream.frames == len(shown_s)
+        container.seek(round(3.0 / stream.time_base), stream=stream)
+        reached = [frame.time for frame in container.decode(stream)]
+    assert reached[-1] == pytest.approx(shown_s[-1])
+
+
+def test_writer_leaves_no_crash_safe_file_without_a_picture(tmp_path):
+    writer = VideoWriter(tmp_path / "out.mp4", None, info(), crash_safe=True)
+    with pytest.raises(MediaError, match="without a picture"):
+        writer.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_writer_memory_does_not_grow_with_length(make_video, tmp_path):

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import qVersion
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
 
 from fer_core import __version__
 from fer_studio.notices import FIRST_START
@@ -40,6 +40,8 @@ class AboutDialog(QDialog):
         tabs = QTabWidget()
         for title, text in (("About", _about()), ("Model", _model(engine)), ("Licences", _licences())):
             page = QTextBrowser()
+            page.setFrameShape(QFrame.Shape.NoFrame)
+            page.document().setDocumentMargin(self.fontMetrics().height())
             page.setOpenLinks(False)  # nothing here leads out of the machine
             page.setAccessibleName(title)
             page.setHtml(text)
@@ -50,7 +52,7 @@ class AboutDialog(QDialog):
         column.addWidget(tabs)
         column.addWidget(buttons)
         character = self.fontMetrics().averageCharWidth()
-        self.resize(100 * character, 80 * character)
+        self.resize(110 * character, 80 * character)
 
 
 def _about() -> str:

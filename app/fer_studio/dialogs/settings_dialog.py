@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -93,30 +93,43 @@ class SettingsDialog(QDialog):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        line = self.fontMetrics().height()
+        form.setHorizontalSpacing(line)
+        form.setVerticalSpacing(line // 2)
         for words, field, tooltip in (
+            ("Analysis", None, ""),
             ("&Model", self._model, "An ONNX file with a model card of fer-studio; empty for the shipped one"),
-            ("&Device", self._device, explain("compute device")),
+            ("De&vice", self._device, explain("compute device")),
             ("Most &faces", self._max_faces, "How many faces are followed at a time"),
+            ("Appearance", None, ""),
             ("&Theme", self._theme, "Colours of the window"),
             ("T&rail in the plane", self._trail_s, explain("trail")),
             ("Over the picture", self._boxes, explain("apparent expression")),
             ("", self._mesh, explain("mesh")),
             ("", self._axes, explain("pose axes")),
             ("", self._mirror, explain("mirror")),
-            ("Re&cordings", self._folder, "Where live recordings are written, each into a folder of its own"),
+            ("Recording", None, ""),
+            ("Fol&der", self._folder, "Where live recordings are written, each into a folder of its own"),
             ("", self._review, "The video and its values side by side"),
         ):
+            if field is None:
+                form.addRow(_heading(words, line))
+                continue
             field.setToolTip(tooltip)
             if not field.accessibleName():
                 field.setAccessibleName(words.replace("&", "") or getattr(field, "text", str)())
             form.addRow(words, field)
         self._problem = QLabel()
         self._problem.setWordWrap(True)
+        self._problem.setAccessibleName("What is wrong")
         self._problem.hide()
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self._on_accept)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
+        column.setContentsMargins(2 * line, line, 2 * line, line)
+        column.setSpacing(line)
         column.addLayout(form)
         column.addWidget(self._problem)
         column.addStretch(1)
@@ -170,6 +183,15 @@ class _PathField(QWidget):
     @text.setter
     def text(self, path: str) -> None:
         self._edit.setText(path)
+
+
+def _heading(words: str, above_px: int) -> QLabel:
+    label = QLabel(words)
+    font = label.font()
+    font.setBold(True)
+    label.setFont(font)
+    label.setContentsMargins(0, above_px // 2, 0, 0)
+    return label
 
 
 def _check(words: str, on: bool) -> QCheckBox:

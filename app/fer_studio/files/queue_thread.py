@@ -123,7 +123,7 @@ class QueueThread(QThread):
         folder = results_folder(order.path, order.folder)
         options = replace(order.options, out_dir=folder, existing=Existing.RESUME)
         annotator = FileAnnotator(options, engine, None)
-        outputs = place_outputs(order.path, options, engine)
+        outputs = place_outputs(order.path, annotator)
         self.placed.emit(order.number, outputs.recording)
         return annotator.annotate(order.path, outputs, self._tally, self._should_stop)
 

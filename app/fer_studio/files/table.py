@@ -60,9 +60,7 @@ class QueueModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole or role == Qt.ItemDataRole.AccessibleTextRole:
             return cell_text(job, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
-            return str(job.path) if index.column() == FILE else cell_text(job, index.column())
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in (RATE, LEFT):
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            return _tip(job, index.column())
         if role == _SHARE_ROLE:
             return job.share if job.state is JobState.RUNNING else None
         return job if role == JOB_ROLE else None
@@ -102,8 +100,16 @@ def cell_text(job: Job, column: int) -> str:
     if job.state is JobState.CANCELLED and job.recording is not None and job.frames:
         return f"{job.frames} frames are kept in {job.recording.name}; Retry goes on from there"
     if job.is_over and job.recording is not None:
-        return "; ".join([f"{job.frames} frames in {job.recording}", *job.notes])
+        return "; ".join([f"{job.frames} frames in {job.recording.parent.name}/{job.recording.name}", *job.notes])
     return ""
+
+
+def _tip(job: Job, column: int) -> str:
+    if column == FILE:
+        return str(job.path)
+    if column == NEWS and job.recording is not None and job.state is not JobState.FAILED:
+        return str(job.recording)
+    return cell_text(job, column)
 
 
 def _state_text(job: Job) -> str:
@@ -154,7 +160,7 @@ class StateDelegate(QStyledItemDelegate):
             state, theme.text_dim
         )
         selected = option.state & QStyle.StateFlag.State_Selected
-        painter.setPen(theme.on_accent if selected else colour)
+        painter.setPen(theme.text if selected else colour)
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
     def _draw_bar(self, painter: QPainter, area: QRect, share: float, text: str, widget: QWidget) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QSettings, Qt, QTimer, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QKeySequence, QPalette, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
+    QFrame,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -22,9 +23,11 @@ from PySide6.QtWidgets import (
 
 from fer_core.infer.engine import Engine
 from fer_core.media.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES, expand_inputs
+from fer_studio.files.drop_page import DropPage
 from fer_studio.files.job import NATIVE, Job, JobState, duration_text, split_problem
 from fer_studio.files.option_bar import OptionBar
 from fer_studio.files.queue_thread import Order, QueueThread
+from fer_studio.files.recent import RecentButton, RecentRecordings
 from fer_studio.files.table import JOB_ROLE, NEWS, STATE, QueueModel, StateDelegate
 from fer_studio.outcome import Outcome
 
@@ -64,6 +67,7 @@ class FilesWorkspace(QWidget):
         self._tick = QTimer(self, interval=_TICK_MS)
         self._tick.timeout.connect(self._on_tick)
         self.options = OptionBar(settings)
+        self.recent = RecentRecordings(settings)
         self._build()
         self._update()
 
@@ -145,7 +149,7 @@ class FilesWorkspace(QWidget):
         self._table.setTextElideMode(Qt.TextElideMode.ElideRight)
         self._table.setWordWrap(False)
         self._table.verticalHeader().hide()
-        self._table.verticalHeader().setDefaultSectionSize(max(_ROW_PX, self.fontMetrics().height() + 12))
+        self._table.verticalHeader().setDefaultSectionSize(max(_ROW_PX, self.fontMetrics().height() + 14))
         header = self._table.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
@@ -159,28 +163,34 @@ class FilesWorkspace(QWidget):
         self._stack.addWidget(self._table)
         self._detail = QLabel()
         self._detail.setWordWrap(True)
+        self._detail.setFrameShape(QFrame.Shape.StyledPanel)
+        self._detail.setAutoFillBackground(True)
+        self._detail.setBackgroundRole(QPalette.ColorRole.Base)
+        self._detail.setMargin(self.fontMetrics().height() // 2)
         self._detail.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._detail.setAccessibleName("What became of the selected file")
         self._summary = QLabel()
         self._summary.setAccessibleName("Progress of the queue")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 10)
+        layout.setSpacing(10)
         layout.addLayout(self._buttons())
         layout.addWidget(self._stack, 1)
         layout.addWidget(self._detail)
         layout.addWidget(self.options)
-        for keys, slot in (
-            (QKeySequence.StandardKey.Delete, self.remove_selected),
-            (QKeySequence(Qt.Key.Key_Return), self.review_selected),
-            (QKeySequence(Qt.Key.Key_F5), self.retry_selected),
-            (QKeySequence(Qt.Key.Key_Escape), self.cancel_selected),
+        for keys, slot, what in (
+            (QKeySequence.StandardKey.Delete, self.remove_selected, "Take the selected files out of the list"),
+            (QKeySequence(Qt.Key.Key_Return), self.review_selected, "Look at the results of the selected file"),
+            (QKeySequence(Qt.Key.Key_F5), self.retry_selected, "Queue the selected files again"),
+            (QKeySequence(Qt.Key.Key_Escape), self.cancel_selected, "Cancel the selected files"),
         ):
-            QShortcut(keys, self._table, slot, context=Qt.ShortcutContext.WidgetShortcut)
+            QShortcut(keys, self._table, slot, context=Qt.ShortcutContext.WidgetShortcut).setWhatsThis(what)
 
     def _buttons(self) -> QHBoxLayout:
         def button(text: str, tip: str, slot: Callable[[], None]) -> QPushButton:
             made = QPushButton(text)
             made.setToolTip(tip)
+            made.setAccessibleName(text.removesuffix(" …"))
             made.clicked.connect(slot)
             return made
 
@@ -194,6 +204,9 @@ class FilesWorkspace(QWidget):
         row = QHBoxLayout()
         row.addWidget(button("Add files …", "Videos and images", self._on_add_files))
         row.addWidget(button("Add folder …", "Its videos, or its images as one sequence", self._on_add_folder))
+        recent = RecentButton(self.recent)
+        recent.chosen.connect(self.open_recording)
+        row.addWidget(recent)
         row.addSpacing(18)
         for made in (
             *(self._review_button, self._cancel_button, self._retry_button),
@@ -205,14 +218,11 @@ class FilesWorkspace(QWidget):
         return row
 
     def _empty_page(self) -> QWidget:
-        text = QLabel(
-            "<p style='font-size:large'><b>Drop videos, images or folders here</b></p>"
-            "<p>Every frame gets its apparent expressions, valence, arousal and action units. "
-            "Results are written beside your files as CSV, and nothing leaves this machine.</p>"
-        )
-        text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        text.setWordWrap(True)
-        return text
+        page = DropPage(self.recent)
+        page.files_wanted.connect(self._on_add_files)
+        page.folder_wanted.connect(self._on_add_folder)
+        page.recent_chosen.connect(self.open_recording)
+        return page
 
     def _add(self, paths: Sequence[Path], layout: str) -> list[Job]:
         jobs = [Job(self._next_number + i, path, layout) for i, path in enumerate(paths)]

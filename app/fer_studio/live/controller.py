@@ -164,7 +164,7 @@ class LiveController(QObject):
             return
         options = {"max_faces": self._max_faces, **options}
         recorder = RecordThread(folder, self.info, self.engine, options, self)
-        recorder.saved.connect(self._on_saved)
+        recorder.saved.connect(self.recording_saved)
         recorder.failed.connect(self._on_recording_failed)
         recorder.finished.connect(self._on_recorder_finished)
         self._recorder = recorder
@@ -272,10 +272,6 @@ class LiveController(QObject):
         self.engine = None
         if was_stopped:
             self._start_analysis()
-
-    @Slot(object)
-    def _on_saved(self, paths: object) -> None:
-        self.recording_saved.emit(paths)
 
     @Slot(str)
     def _on_recording_failed(self, problem: str) -> None:

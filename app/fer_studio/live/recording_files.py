@@ -1,8 +1,8 @@
 """A live recording on disk: the video and the rows of the same frames, side by side in a folder of their own.
 
 The frames are those that were analysed, each with its time since the first of them, so picture ``n`` of the video is
-frame ``n`` of the CSV. Whatever ends the program, the CSV is valid up to its last whole frame, and the JSON beside it
-says whether the recording was completed.
+frame ``n`` of the CSV. Whatever ends the program, the CSV is valid up to its last whole frame, the video can be played
+up to the last second, and the JSON beside them says whether the recording was completed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class RecordingFiles:
         write_sidecar(sidecar_path(self._csv_path), self._record)
         self._csv = CsvRecorder(self._csv_path, layout, info)
         try:
-            self._video = VideoWriter(self._video_path, None, info)
+            self._video = VideoWriter(self._video_path, None, info, crash_safe=True)
         except BaseException:
             self._csv.close()
             raise

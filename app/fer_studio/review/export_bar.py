@@ -6,15 +6,16 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QProgressBar, QPushButton, QToolButton, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QProgressBar, QPushButton, QToolButton, QWidget
 
 from fer_core.media.errors import MediaError
 from fer_core.record.errors import RecordError
 from fer_studio.marks import Marks, excluded_spans
 from fer_studio.options import LAYOUTS
 from fer_studio.outputs import VIDEO_SUFFIX
+from fer_studio.review.elided_label import ElidedLabel
 from fer_studio.review.export import export_rows, export_summary, export_video
 from fer_studio.review.plots import export_plots
 from fer_studio.review.statistics import Span
@@ -48,17 +49,20 @@ class ExportBar(QWidget):
         self._menu = QMenu(self)
         self.button.setMenu(self._menu)
         self._build_menu()
-        self._text = QLabel()
+        self._text = ElidedLabel()
+        self._text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._text.setAccessibleName("State of the export")
         self._bar = QProgressBar(maximum=_PERCENT)
+        self._bar.setAccessibleName("Progress of the export")
         self._bar.setFixedWidth(160)
         self._cancel = QPushButton("Cancel export")
         self._cancel.clicked.connect(self._on_cancel)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        for widget in (self._text, self._bar, self._cancel):
-            row.addWidget(widget)
-            widget.hide()
+        row.addWidget(self._text, 1)
+        row.addWidget(self._bar)
+        row.addWidget(self._cancel)
+        self._say("")
         timeline.selection_changed.connect(self._on_selection_changed)
         self.set_recording(None, None)
 
@@ -110,13 +114,25 @@ class ExportBar(QWidget):
 
     def _build_menu(self) -> None:
         add = self._menu.addAction
-        add("All rows as CSV …").triggered.connect(self._on_all_rows)
+        rows = add("All rows as CSV …")
+        rows.triggered.connect(self._on_all_rows)
         self._selection_action = add("Rows of the selection as CSV …")
         self._selection_action.triggered.connect(self._on_selected_rows)
         add("Summary per face and marked range as CSV …").triggered.connect(self._on_summary)
         self._menu.addSeparator()
         self._video_action = add("Annotated video with sound …")
         self._video_action.triggered.connect(self._on_video)
+        self.keyed_actions = [rows, self._video_action]
+        """To be added to the workspace, so that the keys work wherever the focus is in it."""
+        for action, keys, tip in zip(
+            self.keyed_actions,
+            ("Ctrl+E", "Ctrl+Shift+E"),
+            ("Export all rows", "Export an annotated video"),
+            strict=True,
+        ):
+            action.setShortcut(QKeySequence(keys))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.setToolTip(tip)
         self._menu.addSeparator()
         add("Plots in view as PNG …").triggered.connect(self._on_png)
         add("Plots in view as SVG …").triggered.connect(self._on_svg)
@@ -149,7 +165,6 @@ class ExportBar(QWidget):
 
     def _say(self, text: str, *, running: bool = False) -> None:
         self._text.setText(text)
-        self._text.setToolTip(text)
         self._text.setVisible(bool(text))
         self._bar.setVisible(running)
         self._bar.setValue(0)

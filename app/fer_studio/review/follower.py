@@ -8,9 +8,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from fer_studio.recording_file import FileChunk, recording_for
 from fer_studio.review.recording_loader import RecordingLoader
+from fer_studio.review.retired_threads import RetiredThreads
 from fer_studio.session import Recording
-
-_WAIT_MS = 2000
 
 
 class Follower(QObject):
@@ -26,7 +25,7 @@ class Follower(QObject):
         super().__init__(parent)
         self.recording: Recording | None = None
         self._loader: RecordingLoader | None = None
-        self._ending: list[RecordingLoader] = []
+        self._retired = RetiredThreads(self)
 
     def open(self, path: Path) -> None:
         """Another file, which need not exist yet."""
@@ -35,21 +34,19 @@ class Follower(QObject):
         self._loader.chunk_ready.connect(self._on_chunk_ready)
         self._loader.caught_up.connect(self._on_caught_up)
         self._loader.failed.connect(self._on_failed)
-        self._loader.finished.connect(self._on_loader_finished)
         self._loader.start()
 
     def close(self) -> None:
         """Lets go of the file without waiting."""
         if self._loader is not None:
             self._loader.stop()
-            self._ending.append(self._loader)
+            self._retired.add(self._loader)
         self._loader = self.recording = None
 
     def shutdown(self) -> bool:
         """Closes, and waits for all threads; False when one did not end in time."""
         self.close()
-        ended = [loader.wait(_WAIT_MS) for loader in self._ending]  # all of them, also after one that did not
-        return all(ended)
+        return self._retired.wait()
 
     @Slot(object)
     def _on_chunk_ready(self, chunk: FileChunk) -> None:
@@ -73,9 +70,3 @@ class Follower(QObject):
     def _on_failed(self, problem: str) -> None:
         if self.sender() is self._loader:
             self.failed.emit(problem)
-
-    @Slot()
-    def _on_loader_finished(self) -> None:
-        for loader in [item for item in self._ending if item.isFinished()]:
-            self._ending.remove(loader)
-            loader.deleteLater()

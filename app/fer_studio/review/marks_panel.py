@@ -43,7 +43,10 @@ class MarksPanel(QWidget):
         self._table.verticalHeader().hide()
         self._table.setShowGrid(False)
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self._table.setFrameShape(QTableWidget.Shape.NoFrame)
         header = self._table.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setHighlightSections(False)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(_TIME, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_KIND, QHeaderView.ResizeMode.ResizeToContents)
@@ -59,10 +62,11 @@ class MarksPanel(QWidget):
         self._buttons.addStretch(1)
         self._buttons.addWidget(self._delete)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
         layout.addLayout(self._buttons)
-        layout.addWidget(self._hint)
         layout.addWidget(self._table, 1)
+        layout.addWidget(self._hint)
         self._table.itemChanged.connect(self._on_item_changed)
         self._table.cellDoubleClicked.connect(self._on_double_clicked)
         self._table.itemSelectionChanged.connect(self._on_selection_changed)
@@ -71,7 +75,7 @@ class MarksPanel(QWidget):
             self._table,
             self.delete_selected,
             context=Qt.ShortcutContext.WidgetShortcut,
-        )
+        ).setWhatsThis("Delete the selected marks")
         editor.marks_changed.connect(self._on_marks_changed)
         self._on_marks_changed()
 
@@ -80,6 +84,7 @@ class MarksPanel(QWidget):
         for place, action in enumerate(actions):
             button = QToolButton()
             button.setDefaultAction(action)
+            button.setAccessibleName(action.toolTip())
             self._buttons.insertWidget(place, button)
 
     @Slot()

@@ -10,11 +10,11 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from fer_core.types import Frame, MediaInfo
 from fer_studio.review.frame_loader import FrameLoader
 from fer_studio.review.playback import PlaybackClock
+from fer_studio.review.retired_threads import RetiredThreads
 from fer_studio.review.sound import Sound
 from fer_studio.session import Doubles
 
 _TICK_MS = 15
-_WAIT_MS = 2000
 
 
 class Player(QObject):
@@ -36,7 +36,7 @@ class Player(QObject):
         self.sound = Sound(self)
         self.info: MediaInfo | None = None
         self._loader: FrameLoader | None = None
-        self._ending: list[FrameLoader] = []
+        self._retired = RetiredThreads(self)
         self._time_s: Doubles = np.empty(0)
         self._index = -1
         self._first_s: float | None = None
@@ -70,7 +70,6 @@ class Player(QObject):
         self._loader.opened.connect(self._on_opened)
         self._loader.frame_ready.connect(self._on_frame_ready)
         self._loader.failed.connect(self._on_failed)
-        self._loader.finished.connect(self._on_loader_finished)
         self._loader.start()
 
     def close(self) -> None:
@@ -79,15 +78,14 @@ class Player(QObject):
         self.sound.close()
         if self._loader is not None:
             self._loader.stop()
-            self._ending.append(self._loader)
+            self._retired.add(self._loader)
         self._loader, self.info = None, None
         self._time_s, self._index, self._first_s = np.empty(0), -1, None
 
     def shutdown(self) -> bool:
         """Closes, and waits for all threads; False when one did not end in time."""
         self.close()
-        ended = [loader.wait(_WAIT_MS) for loader in self._ending]  # all of them, also after one that did not
-        return all(ended)
+        return self._retired.wait()
 
     @Slot()
     def toggle(self) -> None:
@@ -178,12 +176,6 @@ class Player(QObject):
     def _on_failed(self, problem: str) -> None:
         if self.sender() is self._loader:
             self.failed.emit(problem)
-
-    @Slot()
-    def _on_loader_finished(self) -> None:
-        for loader in [item for item in self._ending if item.isFinished()]:
-            self._ending.remove(loader)
-            loader.deleteLater()
 
     def _index_at(self, time_s: float) -> int:
         return max(int(np.searchsorted(self._time_s, time_s + 1e-9, side="right")) - 1, 0)

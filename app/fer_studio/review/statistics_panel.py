@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
-from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import QEvent, Qt, QTimer, Slot
+from PySide6.QtGui import QColor, QShowEvent
 from PySide6.QtWidgets import QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from fer_core.record.summary import FaceSummary
 from fer_studio.labels import unit_code, unit_name
 from fer_studio.marks import excluded_spans
+from fer_studio.review.share_delegate import COLOUR_ROLE, SHARE_ROLE, ShareDelegate
 from fer_studio.review.statistics import Span, face_statistics, time_in_span_s
 from fer_studio.session import Recording
-from fer_studio.terms import explain
+from fer_studio.terms import explain, explain_expression, explain_unit
+from fer_studio.theme import expression_colour, theme_of
 from fer_studio.views.mark_editor import MarkEditor
 from fer_studio.views.timeline_text import clock_text
 
@@ -35,13 +38,15 @@ class StatisticsPanel(QWidget):
         self._table.setAccessibleName("Statistics")
         self._table.horizontalHeader().hide()
         self._table.verticalHeader().hide()
-        self._table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
+        self._table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 7)
+        self._table.setItemDelegateForColumn(1, ShareDelegate(self._table))
+        self._table.setFrameShape(QTableWidget.Shape.NoFrame)
         self._table.setShowGrid(False)
         self._table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self._table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self._table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self._table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
         layout.addWidget(self._title)
         layout.addWidget(self._table, 1)
         self._due = QTimer(self, singleShot=True, interval=_WAIT_MS)
@@ -71,12 +76,20 @@ class StatisticsPanel(QWidget):
         figures = face_statistics(recording, face_id, self._span, excluded)
         length_s = time_in_span_s(recording, self._span, excluded)
         where = "the selection" if self._span else "the whole recording"
-        left_out = f", without {len(excluded)} excluded" if excluded else ""
+        start_s, end_s = self._span or (-math.inf, math.inf)
+        inside = sum(left_s <= end_s and right_s >= start_s for left_s, right_s in excluded)
+        left_out = f", without {inside} excluded range{'s' * (inside != 1)}" if inside else ""
         self._title.setText(
             f"Face {face_id} over {where}{left_out}\n"
             f"measured in {clock_text(figures.time_ok_s)} of {clock_text(length_s)} ({figures.frames_ok} frames)"
         )
         self._fill(figures)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Bars have the colours of the theme."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange and hasattr(self, "_due"):
+            self.schedule()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Seen again."""
@@ -84,30 +97,52 @@ class StatisticsPanel(QWidget):
         self._due.start()
 
     def _fill(self, figures: FaceSummary) -> None:
-        rows: list[tuple[str, str, str]] = [("Share of time", "", explain("apparent expression"))]
-        rows += [(f"  {name}", _percent(share), "") for name, share in figures.expression_share.items()]
+        rows = [_Row("Share of time", tip=explain("apparent expression"))]
         rows += [
-            ("Mean ± standard deviation", "", ""),
-            ("  valence", _spread(figures.valence_mean, figures.valence_sd), explain("valence")),
-            ("  arousal", _spread(figures.arousal_mean, figures.arousal_sd), explain("arousal")),
-            ("Action units: share of time present", "", explain("action unit")),
+            _Row(name.capitalize(), _percent(share), explain_expression(name), share, expression_colour(name))
+            for name, share in figures.expression_share.items()
         ]
         rows += [
-            (f"  {unit_code(unit)} {unit_name(unit)}".rstrip(), _percent(rate), "")
+            _Row("Mean ± standard deviation"),
+            _Row("Valence", _spread(figures.valence_mean, figures.valence_sd), explain("valence")),
+            _Row("Arousal", _spread(figures.arousal_mean, figures.arousal_sd), explain("arousal")),
+            _Row("Action units: share of time present", tip=explain("action unit")),
+        ]
+        fill = theme_of(self).fill
+        rows += [
+            _Row(f"{unit_code(unit)} {unit_name(unit)}".rstrip(), _percent(rate), explain_unit(unit), rate, fill)
             for unit, rate in figures.au_rate.items()
         ]
+        self._table.clearSpans()
         self._table.setRowCount(len(rows))
-        for row, (name, value, tip) in enumerate(rows):
-            for column, text in enumerate((name, value)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(tip)
-                if column:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                elif not value:
-                    font = item.font()
-                    font.setBold(True)
-                    item.setFont(font)
-                self._table.setItem(row, column, item)
+        for place, row in enumerate(rows):
+            self._show(place, row)
+
+    def _show(self, place: int, row: _Row) -> None:
+        name, value = QTableWidgetItem(row.name), QTableWidgetItem(row.value)
+        for column, item in enumerate((name, value)):
+            item.setToolTip(row.tip)
+            self._table.setItem(place, column, item)
+        if not row.value:
+            font = name.font()
+            font.setBold(True)
+            name.setFont(font)
+            self._table.setSpan(place, 0, 1, 2)
+        value.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if math.isfinite(row.share):
+            value.setData(SHARE_ROLE, row.share)
+            value.setData(COLOUR_ROLE, row.colour)
+
+
+class _Row(NamedTuple):
+    """A heading has no value."""
+
+    name: str
+    value: str = ""
+    tip: str = ""
+    share: float = math.nan
+    """Drawn as a bar when it is finite."""
+    colour: QColor | None = None
 
 
 def _percent(share: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
@@ -13,29 +13,34 @@ from fer_studio.views.timeline_text import clock_text
 
 _NORMAL = SPEEDS.index(1.0)
 _VOLUME_PX = 90
+#: Of the height of a line.
+_ICON_LINES = 1.35
 
 
 class TransportBar(QWidget):
-    """Buttons of the given actions, speed, sound, and where playing is."""
+    """Buttons of the given actions, speed, sound, and where playing is.
+
+    Args:
+        items: an action for a button, a word between two of them, or None for a gap.
+        parent: as usual.
+    """
 
     speed_chosen = Signal(float)
     volume_chosen = Signal(float)
     """0..1"""
 
-    def __init__(self, actions: Sequence[QAction | None], parent: QWidget | None = None) -> None:
+    def __init__(self, items: Sequence[QAction | str | None], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         row = QHBoxLayout(self)
-        row.setContentsMargins(6, 2, 6, 2)
-        row.setSpacing(4)
-        for action in actions:
-            if action is None:
-                row.addSpacing(10)
-                continue
-            button = QToolButton()
-            button.setDefaultAction(action)
-            button.setAccessibleName(action.toolTip())
-            button.setAutoRaise(True)
-            row.addWidget(button)
+        row.setContentsMargins(8, 4, 8, 4)
+        row.setSpacing(2)
+        for item in items:
+            if item is None:
+                row.addSpacing(14)
+            elif isinstance(item, str):
+                row.addWidget(QLabel(item))
+            else:
+                row.addWidget(self._button(item))
         self._speed = QComboBox()
         self._speed.setAccessibleName("Speed")
         self._speed.setToolTip("Speed of playing")
@@ -56,7 +61,7 @@ class TransportBar(QWidget):
         self._volume.setAccessibleName("Volume")
         self._volume.setToolTip("Volume")
         self._volume.valueChanged.connect(self._on_volume_changed)
-        row.addSpacing(10)
+        row.addSpacing(14)
         row.addWidget(self._speed)
         row.addStretch(1)
         row.addWidget(self._place)
@@ -66,11 +71,21 @@ class TransportBar(QWidget):
         self.show_sound("this file has no sound")
         self.show_place(0, 0, 0.0, 0.0)
 
+    def _button(self, action: QAction) -> QToolButton:
+        side_px = round(_ICON_LINES * self.fontMetrics().height())
+        button = QToolButton()
+        button.setDefaultAction(action)
+        button.setAccessibleName(action.toolTip())
+        button.setAutoRaise(True)
+        button.setIconSize(QSize(side_px, side_px))
+        return button
+
     @property
     def speed(self) -> float:
         """The chosen one."""
         return float(self._speed.currentData())
 
+    @Slot(int)
     def change_speed(self, steps: int) -> None:
         """Faster or slower by so many steps."""
         index = min(max(self._speed.currentIndex() + steps, 0), len(SPEEDS) - 1)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtCore import QByteArray, QEvent, QSettings, Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QSplitter,
@@ -20,26 +18,29 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from fer_studio.files.recent import RecentButton, RecentRecordings
 from fer_studio.labels import Labels
 from fer_studio.live.side_panel import SidePanel
 from fer_studio.marks import Mark, MarkKind, marks_path
 from fer_studio.notices import NoticeBar
+from fer_studio.review.commands import ReviewCommands
+from fer_studio.review.elided_label import ElidedLabel
 from fer_studio.review.export_bar import ExportBar
 from fer_studio.review.find_media import find_media
 from fer_studio.review.follower import Follower
 from fer_studio.review.marks_panel import MarksPanel
-from fer_studio.review.navigation import change_times, mark_times, nearest_after, nearest_before
 from fer_studio.review.player import Player
 from fer_studio.review.presenter import Presenter
 from fer_studio.review.statistics_panel import StatisticsPanel
 from fer_studio.review.transport import TransportBar
 from fer_studio.session import Recording
+from fer_studio.theme import theme_of
 from fer_studio.views.timeline import Timeline
 from fer_studio.views.video_view import VideoView
 
-_SKIP_S = 1.0
-_PANEL_SHARE, _VIDEO_SHARE = 2, 5
-_TIMELINE_PX, _LEAST_TIMELINE_PX = 230, 150
+_WIDE_SHARE, _PANEL_SHARE = 66, 34
+_VIDEO_SHARE, _TIMELINE_SHARE = 70, 30
+_LEAST_TIMELINE_PX = 150
 
 
 class ReviewWorkspace(QWidget):
@@ -47,14 +48,18 @@ class ReviewWorkspace(QWidget):
 
     Args:
         labels: of the model; a recording brings its own.
+        settings: where layout and recent recordings are remembered.
         parent: as usual.
     """
 
     layout_requested = Signal(object, str)
     """Path of a medium and name of a layout: to be analysed again, and written in the columns of another tool."""
 
-    def __init__(self, labels: Labels, parent: QWidget | None = None) -> None:
+    def __init__(self, labels: Labels, settings: QSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._settings = settings
+        self._recent = RecentRecordings(self._settings)
+        self._shown = False
         self._csv: Path | None = None
         self._media: Path | None = None
         self.video = VideoView(labels)
@@ -67,7 +72,10 @@ class ReviewWorkspace(QWidget):
         self.marks = MarksPanel(self.timeline.marks)
         self.exports = ExportBar(self.timeline)
         self.notice = NoticeBar("message of the review")
-        self._make_actions()
+        self.commands = ReviewCommands(self, self.player, self.follower, self.timeline, self.presenter)
+        self.transport = TransportBar(self.commands.of_player)
+        self.marks.set_actions(self.commands.of_marks)
+        self.commands.draw_signs(theme_of(self))
         self._lay_out()
         self._connect()
         self.close_recording()
@@ -77,10 +85,12 @@ class ReviewWorkspace(QWidget):
         """What is reviewed, as far as it is read."""
         return self.follower.recording
 
+    @Slot(object, object)
     def open(self, csv: Path, media: Path | None) -> None:
         """Reviews a native CSV, which may still grow, with its medium; without one the rows alone."""
         self.close_recording()
         self._csv, self._media = csv, media
+        self._recent.add(csv, media)
         self.timeline.marks.bind(marks_path(csv))
         self.follower.open(csv)
         self.exports.set_recording(csv, media)
@@ -89,7 +99,9 @@ class ReviewWorkspace(QWidget):
             self.player.open(media)
         else:
             name = media.name if media is not None else f"the medium of {csv.name}"
-            self.video.message(f"{name} was not found", "Find it to see its pictures; its rows are below.", retry=True)
+            self.video.message(
+                f"{name} was not found", "Find it to see its pictures; its rows are below.", retry=True, action="Find …"
+            )
 
     @Slot()
     def close_recording(self) -> None:
@@ -109,104 +121,74 @@ class ReviewWorkspace(QWidget):
 
     def shutdown(self) -> bool:
         """Ends playing, reading and exporting within two seconds; False when a thread did not end."""
+        if self._shown:
+            for name, splitter in self._splitters.items():
+                self._settings.setValue(f"layout/{name}", splitter.saveState())
         return all([self.player.shutdown(), self.follower.shutdown(), self.exports.shutdown()])
 
     # --- building
 
-    def _make_actions(self) -> None:
-        add = self._action
-        self._play = add("Play", "Space", "Play or pause", self.player.toggle)
-        back = add("◂|", "Left", "One frame back", self._on_step_back)
-        on = add("|▸", "Right", "One frame on", self._on_step_on)
-        add("Back", "Shift+Left", "One second back", self._on_skip_back)
-        add("On", "Shift+Right", "One second on", self._on_skip_on)
-        add("Start", "Home", "To the start", self._on_to_start)
-        add("End", "End", "To the end", self._on_to_end)
-        add("Slower", "[", "Play slower", self._on_slower)
-        add("Faster", "]", "Play faster", self._on_faster)
-        previous_change = add("◂ change", "P", "To the expression before", self._on_previous_change)
-        next_change = add("change ▸", "N", "To the next expression", self._on_next_change)
-        previous_mark = add("◂ mark", "Ctrl+Left", "To the mark before", self._on_previous_mark)
-        next_mark = add("mark ▸", "Ctrl+Right", "To the next mark", self._on_next_mark)
-        self._loop = add("Loop", "L", "Repeat the selection, or all", self._on_loop, checkable=True)
-        marker = add("Mark", "M", "Set a marker at the cursor", self._on_add_marker)
-        self._range = add("Range", "R", "Make the selection a range with its own statistics", self._on_add_range)
-        self._exclude = add("Exclude", "X", "Leave the selection out of statistics and exports", self._on_exclude)
-        add("Deselect", "Esc", "Forget the selection", self._on_deselect)
-        add("Zoom in", "Ctrl++", "Timeline: closer", self.timeline.zoom_in)
-        add("Zoom out", "Ctrl+-", "Timeline: further", self.timeline.zoom_out)
-        add("Show all", "Ctrl+0", "Timeline: the whole recording", self.timeline.show_all)
-        stack = self.timeline.marks.undo_stack
-        for action, keys in (
-            (stack.createUndoAction(self), QKeySequence.StandardKey.Undo),
-            (stack.createRedoAction(self), QKeySequence.StandardKey.Redo),
-        ):
-            action.setShortcut(keys)
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            self.addAction(action)
-        self.transport = TransportBar(
-            [
-                *(self._play, back, on, self._loop, None),
-                *(previous_change, next_change, None, previous_mark, next_mark),
-            ]
-        )
-        self.marks.set_actions((marker, self._range, self._exclude))
-
-    def _action(
-        self, text: str, keys: str, tip: str, slot: Callable[[], object], *, checkable: bool = False
-    ) -> QAction:
-        action = QAction(text, self)
-        action.setShortcut(QKeySequence(keys))
-        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.setToolTip(f"{tip} ({keys})")
-        action.setCheckable(checkable)
-        action.triggered.connect(slot)
-        self.addAction(action)
-        return action
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
+        """Dark or light."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange and hasattr(self, "commands"):
+            self.commands.draw_signs(theme_of(self))
 
     def _lay_out(self) -> None:
-        self._title = QLabel()
+        self._title = ElidedLabel()
         self._title.setAccessibleName("Recording")
-        opener = QPushButton("Open CSV …")
-        opener.setToolTip("Review results that are on the disk")
-        opener.clicked.connect(self._on_open)
-        top = QHBoxLayout()
-        top.setContentsMargins(8, 4, 8, 0)
-        for widget in (opener, self._view_button(), self.exports.button, self._title):
-            top.addWidget(widget)
-        top.addStretch(1)
-        top.addWidget(self.exports)
         tabs = QTabWidget()
         tabs.setDocumentMode(True)
         tabs.addTab(self.panel, "Face")
         tabs.addTab(self.statistics, "Statistics")
         tabs.addTab(self.marks, "Marks")
-        left = QWidget()
-        column = QVBoxLayout(left)
+        seen = QWidget()
+        column = QVBoxLayout(seen)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.video, 1)
         column.addWidget(self.transport)
-        across = QSplitter(Qt.Orientation.Horizontal)
-        across.addWidget(left)
-        across.addWidget(tabs)
-        across.setStretchFactor(0, _VIDEO_SHARE)
-        across.setStretchFactor(1, _PANEL_SHARE)
-        down = QSplitter(Qt.Orientation.Vertical)
-        down.addWidget(across)
-        down.addWidget(self.timeline)
-        down.setStretchFactor(0, 1)
-        down.setStretchFactor(1, 0)
         self.timeline.setMinimumHeight(_LEAST_TIMELINE_PX)
-        down.setSizes([2 * _TIMELINE_PX, _TIMELINE_PX])
-        for splitter in (across, down):
-            splitter.setChildrenCollapsible(False)
+        self.timeline.setContentsMargins(8, 2, 4, 0)
+        # The panel has the whole height: beside a timeline over all the width its rows would be cramped.
+        down = _splitter(Qt.Orientation.Vertical, seen, self.timeline, _VIDEO_SHARE, _TIMELINE_SHARE)
+        across = _splitter(Qt.Orientation.Horizontal, down, tabs, _WIDE_SHARE, _PANEL_SHARE)
+        self.addActions(self.exports.keyed_actions)
+        self._splitters = {"review down": down, "review across": across}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 4)
         layout.setSpacing(2)
-        layout.addLayout(top)
+        layout.addLayout(self._top_row())
         layout.addWidget(self.notice)
-        layout.addWidget(down, 1)
+        layout.addWidget(across, 1)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt's name
+        """The first time, now that their room is known, the parts take the shares that they had or should have."""
+        super().showEvent(event)
+        if self._shown:
+            return
+        self._shown = True
+        self._splitters["review across"].setSizes([_WIDE_SHARE * self.width(), _PANEL_SHARE * self.width()])
+        for name, splitter in self._splitters.items():
+            state = self._settings.value(f"layout/{name}")
+            if isinstance(state, QByteArray):
+                splitter.restoreState(state)
+
+    def _top_row(self) -> QHBoxLayout:
+        opener = QPushButton("Open CSV …")
+        opener.setToolTip("Review results that are on the disk")
+        opener.clicked.connect(self._on_open)
+        recent = RecentButton(self._recent)
+        recent.chosen.connect(self.open)
+        row = QHBoxLayout()
+        row.setContentsMargins(12, 6, 12, 4)
+        row.setSpacing(8)
+        for widget in (opener, recent, self.exports.button, self._view_button()):
+            row.addWidget(widget)
+        row.addSpacing(8)
+        row.addWidget(self._title, 1)
+        row.addWidget(self.exports, 1)
+        return row
 
     def _view_button(self) -> QToolButton:
         menu = QMenu(self)
@@ -235,9 +217,10 @@ class ReviewWorkspace(QWidget):
         self.follower.begun.connect(self._on_recording_begun)
         self.follower.grown.connect(self._on_recording_grown)
         self.follower.failed.connect(self._on_problem)
+        self.commands.speed_stepped.connect(self.transport.change_speed)
         self.transport.speed_chosen.connect(self.player.set_speed)
         self.transport.volume_chosen.connect(self.player.sound.set_volume)
-        self.timeline.cursor_moved.connect(self._on_cursor_moved)
+        self.timeline.cursor_moved.connect(self.commands.go_to)
         self.timeline.selection_changed.connect(self._on_selection_changed)
         self.timeline.face_selected.connect(self._on_face_selected)
         self.timeline.marks.problem_found.connect(self._on_problem)
@@ -259,7 +242,7 @@ class ReviewWorkspace(QWidget):
 
     @Slot(str)
     def _on_media_failed(self, problem: str) -> None:
-        self.video.message("The pictures cannot be shown", problem, retry=True)
+        self.video.message("The pictures cannot be shown", problem, retry=True, action="Find another file …")
 
     @Slot(object)
     def _on_recording_begun(self, recording: Recording) -> None:
@@ -300,7 +283,7 @@ class ReviewWorkspace(QWidget):
 
     @Slot(bool)
     def _on_state_changed(self, playing: bool) -> None:
-        self._play.setText("Pause" if playing else "Play")
+        self.commands.show_playing(playing, theme_of(self))
 
     def _show_place(self) -> None:
         frames = len(self.player.time_s)
@@ -310,27 +293,9 @@ class ReviewWorkspace(QWidget):
 
     # --- what the person wants
 
-    def _go_to(self, time_s: float | None) -> None:
-        if time_s is None:
-            return
-        if len(self.player.time_s):
-            # Rows hold six decimals; without this the frame before would be found where they were rounded down.
-            self.player.seek(time_s + 1e-6)
-        elif self.recording is not None:
-            self.timeline.cursor_s = time_s
-            position = self.recording.position_at(time_s)
-            if position is not None:
-                self.presenter.show_rows(int(self.recording.frame[position]))
-
-    @Slot(float)
-    def _on_cursor_moved(self, time_s: float) -> None:
-        self._go_to(time_s)
-
     @Slot(object)
     def _on_selection_changed(self, span: tuple[float, float] | None) -> None:
-        for action in (self._range, self._exclude):
-            action.setEnabled(span is not None)
-        self._on_loop()
+        self.commands.show_selection(span)
         self.statistics.set_source(self.recording, self.timeline.face_id, span)
 
     @Slot(int)
@@ -347,86 +312,9 @@ class ReviewWorkspace(QWidget):
 
     @Slot(object)
     def _on_mark_chosen(self, mark: Mark) -> None:
-        self._go_to(mark.start_s)
+        self.commands.go_to(mark.start_s)
         if mark.kind is not MarkKind.POINT:
             self.timeline.selection_s = (mark.start_s, mark.end_s)
-
-    @Slot()
-    def _on_step_back(self) -> None:
-        self.player.step(-1)
-
-    @Slot()
-    def _on_step_on(self) -> None:
-        self.player.step(1)
-
-    @Slot()
-    def _on_skip_back(self) -> None:
-        self._go_to(self.timeline.cursor_s - _SKIP_S)
-
-    @Slot()
-    def _on_skip_on(self) -> None:
-        self._go_to(self.timeline.cursor_s + _SKIP_S)
-
-    @Slot()
-    def _on_to_start(self) -> None:
-        self.player.step(-len(self.player.time_s))
-
-    @Slot()
-    def _on_to_end(self) -> None:
-        self.player.step(len(self.player.time_s))
-
-    @Slot()
-    def _on_slower(self) -> None:
-        self.transport.change_speed(-1)
-
-    @Slot()
-    def _on_faster(self) -> None:
-        self.transport.change_speed(1)
-
-    @Slot()
-    def _on_previous_change(self) -> None:
-        self._go_to(nearest_before(self._changes(), self.timeline.cursor_s))
-
-    @Slot()
-    def _on_next_change(self) -> None:
-        self._go_to(nearest_after(self._changes(), self.timeline.cursor_s))
-
-    @Slot()
-    def _on_previous_mark(self) -> None:
-        self._go_to(nearest_before(mark_times(self.timeline.marks.marks), self.timeline.cursor_s))
-
-    @Slot()
-    def _on_next_mark(self) -> None:
-        self._go_to(nearest_after(mark_times(self.timeline.marks.marks), self.timeline.cursor_s))
-
-    def _changes(self) -> list[float]:
-        if self.recording is None or self.timeline.face_id is None:
-            return []
-        return [float(t) for t in change_times(self.recording, self.timeline.face_id)]
-
-    @Slot()
-    def _on_loop(self) -> None:
-        span = self.timeline.selection_s or self.player.clock.range_s
-        self.player.set_loop(span if self._loop.isChecked() else None)
-
-    @Slot()
-    def _on_add_marker(self) -> None:
-        if self.recording is not None:
-            self.timeline.marks.add(MarkKind.POINT, self.timeline.cursor_s)
-
-    @Slot()
-    def _on_add_range(self) -> None:
-        if self.timeline.selection_s is not None:
-            self.timeline.marks.add(MarkKind.RANGE, *self.timeline.selection_s)
-
-    @Slot()
-    def _on_exclude(self) -> None:
-        if self.timeline.selection_s is not None:
-            self.timeline.marks.add(MarkKind.EXCLUDED, *self.timeline.selection_s)
-
-    @Slot()
-    def _on_deselect(self) -> None:
-        self.timeline.selection_s = None
 
     @Slot(bool)
     def _on_show_boxes(self, on: bool) -> None:
@@ -454,3 +342,15 @@ class ReviewWorkspace(QWidget):
     def _on_layout_requested(self, layout: str) -> None:
         if self._media is not None:
             self.layout_requested.emit(self._media, layout)
+
+
+def _splitter(
+    orientation: Qt.Orientation, first: QWidget, second: QWidget, first_share: int, second_share: int
+) -> QSplitter:
+    splitter = QSplitter(orientation)
+    splitter.setChildrenCollapsible(False)
+    for widget, share in ((first, first_share), (second, second_share)):
+        splitter.addWidget(widget)
+        splitter.setStretchFactor(splitter.count() - 1, share)
+    splitter.setSizes([10 * first_share, 10 * second_share])
+    return splitter

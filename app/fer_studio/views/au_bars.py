@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QWidget
 
-from fer_core.types import Affect
+from fer_core.types import Affect, Floats
 from fer_studio.labels import Labels, unit_code, unit_name
 from fer_studio.terms import explain_unit
 from fer_studio.views.bar_chart import BarChart, Row
@@ -20,24 +20,8 @@ class AuBars(BarChart):
         """Labels of another model; forgets what was shown."""
         self._set_rows(_rows(labels))
 
-    def show_affect(
-        self, affect: Affect | None, corrected: Affect | None = None, *, time_s: float | None = None
-    ) -> None:
-        """Shows ``corrected`` (baseline subtracted) where given, with the raw value as a tick.
-
-        Args:
-            affect: None without a usable face.
-            corrected: None without a baseline.
-            time_s: of the media, places the sample on the history line. Without it, a sample counts as 1/30 s later.
-
-        Raises:
-            ValueError: when the model has another number of action units than the labels.
-        """
-        raw = None if affect is None else affect.au_probs
-        if corrected is None:
-            self._show(raw, None, time_s)
-        else:
-            self._show(corrected.au_probs, raw, time_s)
+    def _values_of(self, affect: Affect) -> Floats:
+        return affect.au_probs
 
 
 def _rows(labels: Labels) -> list[Row]:

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from fer_core.types import Floats
+from fer_core.types import Affect, Floats
 from fer_studio.terms import explain
 from fer_studio.theme import Theme, theme_of
 from fer_studio.views.pictures import NEW_PICTURES, picture_of
@@ -111,6 +111,29 @@ class BarChart(QWidget):
         self._history.clear()
         self._set_order(list(range(len(self._rows))))
         self.update()
+
+    def show_affect(
+        self, affect: Affect | None, corrected: Affect | None = None, *, time_s: float | None = None
+    ) -> None:
+        """Shows ``corrected`` (baseline subtracted) where given, with the raw value as a tick.
+
+        Args:
+            affect: None without a usable face.
+            corrected: None without a baseline.
+            time_s: of the media, places the sample on the history line. Without it, a sample counts as 1/30 s later.
+
+        Raises:
+            ValueError: when the model gives another number of values than there are bars.
+        """
+        raw = None if affect is None else self._values_of(affect)
+        if corrected is None:
+            self._show(raw, None, time_s)
+        else:
+            self._show(self._values_of(corrected), raw, time_s)
+
+    def _values_of(self, affect: Affect) -> Floats:
+        """(R,) in 0..1, what the bars stand for."""
+        raise NotImplementedError
 
     def _show(self, values: Floats | None, raw: Floats | None, time_s: float | None) -> None:
         """Values (R,) in 0..1, or None without a usable face; ``raw`` is marked with a tick where it is given."""

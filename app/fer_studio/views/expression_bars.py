@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QWidget
 
-from fer_core.types import Affect
+from fer_core.types import Affect, Floats
 from fer_studio.labels import Labels
 from fer_studio.terms import explain_expression
 from fer_studio.theme import expression_colour
@@ -30,24 +30,8 @@ class ExpressionBars(BarChart):
     def sorted_by_value(self, on: bool) -> None:
         self._set_sorted(on)
 
-    def show_affect(
-        self, affect: Affect | None, corrected: Affect | None = None, *, time_s: float | None = None
-    ) -> None:
-        """Shows ``corrected`` (baseline subtracted) where given, with the raw value as a tick.
-
-        Args:
-            affect: None without a usable face.
-            corrected: None without a baseline.
-            time_s: of the media, places the sample on the history line. Without it, a sample counts as 1/30 s later.
-
-        Raises:
-            ValueError: when the model has another number of expressions than the labels.
-        """
-        raw = None if affect is None else affect.expression_probs
-        if corrected is None:
-            self._show(raw, None, time_s)
-        else:
-            self._show(corrected.expression_probs, raw, time_s)
+    def _values_of(self, affect: Affect) -> Floats:
+        return affect.expression_probs
 
 
 def _rows(labels: Labels) -> list[Row]:

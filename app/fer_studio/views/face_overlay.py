@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from pyqtgraph.functions import arrayToQPath
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 
 from fer_core.faces.contours import CONTOURS, NOSE_TIP
 from fer_core.faces.pose import rotation_of
@@ -15,10 +14,9 @@ from fer_core.types import Box, FaceResult, Floats
 from fer_studio.labels import Labels
 from fer_studio.terms import status_words
 from fer_studio.theme import expression_colour
+from fer_studio.views.polylines import add_line
 
-#: All contours as one list of points, and which of them a line leads to from the one before.
-_POINTS = np.concatenate(CONTOURS)
-_CONNECT = np.concatenate([[1] * (len(path) - 1) + [0] for path in CONTOURS]).astype(np.int32)
+_LAST_POINT = max(max(contour) for contour in CONTOURS)
 
 _PLATE = QColor(0, 0, 0, 190)
 _EDGE = QColor(0, 0, 0, 150)
@@ -76,10 +74,12 @@ class FacePainter:
     def mesh(self, face: FaceResult) -> None:
         """Contours, when the mesh is known."""
         landmarks = face.face.landmarks_px
-        if len(landmarks) <= int(_POINTS.max()):
+        if len(landmarks) <= _LAST_POINT:
             return
-        x, y = self.place.x(landmarks[_POINTS, 0]), self.place.y(landmarks[_POINTS, 1])
-        path = arrayToQPath(x.astype(np.float64), y.astype(np.float64), connect=_CONNECT)
+        path = QPainterPath()
+        for contour in CONTOURS:
+            points_px = landmarks[list(contour)]
+            add_line(path, self.place.x(points_px[:, 0]), self.place.y(points_px[:, 1]))
         self.painter.setPen(QPen(QColor(255, 255, 255, 190), self._line * 0.7))
         self.painter.drawPath(path)
 
@@ -113,10 +113,15 @@ class FacePainter:
 
     def _outline(self, rect: QRectF, colour: QColor, width: float) -> None:
         """A dark edge keeps it visible on a ground of its own colour."""
-        for pen in (QPen(_EDGE, width + 2 * self._line), QPen(colour, width)):
-            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-            self.painter.setPen(pen)
-            self.painter.drawRect(rect)
+        for ink, line in ((_EDGE, width + 2 * self._line), (colour, width)):
+            thick = max(1, round(line))
+            box = rect.adjusted(-line / 2, -line / 2, line / 2, line / 2).toRect()
+            beside = box.adjusted(0, thick, 0, -thick)
+            # Rectangles: Qt takes ten times as long for the stroke of a wide pen.
+            self.painter.fillRect(box.left(), box.top(), box.width(), thick, ink)
+            self.painter.fillRect(box.left(), beside.bottom() + 1, box.width(), thick, ink)
+            self.painter.fillRect(box.left(), beside.top(), thick, beside.height(), ink)
+            self.painter.fillRect(box.right() + 1 - thick, beside.top(), thick, beside.height(), ink)
 
     def label(self, face: FaceResult, *, selected: bool) -> None:
         """Id, apparent expression and probability, or why not, above the box or just inside it."""

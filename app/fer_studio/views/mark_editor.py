@@ -56,10 +56,6 @@ class MarkEditor(QObject):
         if name and name != mark.name:
             self._replace(mark, replace(mark, name=name), f"rename {mark.name}")
 
-    def move(self, mark: Mark, start_s: float, end_s: float) -> None:
-        """Another place."""
-        self._replace(mark, replace(mark, start_s=start_s, end_s=end_s), f"move {mark.name}")
-
     def delete(self, mark: Mark) -> None:
         """Gone, until undone."""
         self._push(tuple(m for m in self._marks if m is not mark), f"delete {mark.name}")

@@ -32,11 +32,12 @@ class MessageCard(QFrame):
         layout.addWidget(self._retry, alignment=Qt.AlignmentFlag.AlignHCenter)
         self.hide()
 
-    def show_message(self, text: str, remedy: str, *, retry: bool) -> None:
-        """Replaces what was shown."""
+    def show_message(self, text: str, remedy: str, *, retry: bool, action: str = "Try again") -> None:
+        """Replaces what was shown; ``action`` is what the button says, where there is one."""
         self._text.setText(text)
         self._remedy.setText(remedy)
         self._remedy.setVisible(bool(remedy))
+        self._retry.setText(action)
         self._retry.setVisible(retry)
         self.setAccessibleName(text)
         self.setAccessibleDescription(remedy)

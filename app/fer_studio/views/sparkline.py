@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from pyqtgraph.functions import arrayToQPath
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainterPath
 
-Doubles = npt.NDArray[np.float64]
+from fer_studio.views.polylines import Doubles, add_line
 
 HISTORY_S = 10.0
 #: A longer silence between two samples is a gap of the line, not a straight piece.
@@ -108,17 +107,9 @@ class History:
 
         One path for all of them, because a drawing call costs more than a line.
         """
+        path = QPainterPath()
         ages_s, values = self.samples()
-        if len(ages_s) < 2 or not areas:
-            return QPainterPath()
-        boxes = np.array([(a.right(), a.width(), a.bottom(), a.height()) for a in areas])
-        right, width, bottom, height = boxes.T[:, :, None]  # (areas, 1) each
-        x = right - ages_s / self._span_s * width
-        y = bottom - np.clip(values.T, 0.0, 1.0) * height
-        known = np.isfinite(y)
-        joined = np.zeros(y.shape, dtype=np.int32)  # 1: a line leads from this point to the next
-        joined[:, :-1] = known[:, :-1] & known[:, 1:]
-        # Points of gaps must be numbers for Qt, but no line touches them.
-        y = np.where(known, y, 0.0)
-        path: QPainterPath = arrayToQPath(x.ravel(), y.ravel(), connect=joined.ravel(), finiteCheck=False)
+        for area, signal in zip(areas, values.T, strict=False):
+            x = area.right() - ages_s / self._span_s * area.width()
+            add_line(path, x, area.bottom() - np.clip(signal, 0.0, 1.0) * area.height())
         return path

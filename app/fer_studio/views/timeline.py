@@ -61,9 +61,9 @@ class Timeline(QWidget):
         self._face_id: int | None = None
         self._signals: tuple[str, ...] = DEFAULT_SIGNALS
         self._curves: dict[str, Any] = {}
-        self._build()
         self._redraw = QTimer(self, singleShot=True, interval=0)
         self._redraw.timeout.connect(self._draw)
+        self._build()
         self._watch = QTimer(self, interval=_REFRESH_MS)
         self._watch.timeout.connect(self.refresh)
         self.marks.marks_changed.connect(self._on_marks_changed)
@@ -216,12 +216,12 @@ class Timeline(QWidget):
         if self._face_id not in recording.faces():
             self._face_id = next(iter(recording.faces()), None)
         self._header.set_faces(recording.faces(), self._face_id)
+        self._redraw.start()
         self._limit_view()  # first: a view beyond the old limits would be cut
         if self.follow_s is not None:
             self.show_span(recording.end_s - self.follow_s, recording.end_s)
         elif showed_all:
             self.show_span(min(self.view_s[0], recording.start_s), recording.end_s)
-        self._redraw.start()
 
     def signal_colour(self, key: str) -> QColor:
         """Of a curve, in this theme."""
@@ -271,8 +271,9 @@ class Timeline(QWidget):
             box.scrubbed.connect(self._on_scrubbed)
             box.selected.connect(self._on_selected)
             box.deselected.connect(self._on_deselected)
-        self._plot.getViewBox().sigXRangeChanged.connect(self._on_range_changed)
-        self._plot.getViewBox().sigResized.connect(self._on_range_changed)
+        # At once and not by the timer: Qt would paint the old curves in the new range, and then all of it again.
+        self._plot.getViewBox().sigXRangeChanged.connect(self._draw)
+        self._plot.getViewBox().sigResized.connect(self._redraw.start)
         self._overlays[0].region.sigRegionChanged.connect(self._on_region_dragged)
         header = self._header
         header.face_chosen.connect(self._on_face_chosen)
@@ -305,10 +306,6 @@ class Timeline(QWidget):
     def _on_region_dragged(self) -> None:
         start_s, end_s = self._overlays[0].region.getRegion()
         self._on_selected(float(start_s), float(end_s))
-
-    @Slot()
-    def _on_range_changed(self) -> None:
-        self._redraw.start()
 
     @Slot()
     def _on_marks_changed(self) -> None:
@@ -347,6 +344,7 @@ class Timeline(QWidget):
 
     @Slot()
     def _draw(self) -> None:
+        self._redraw.stop()
         recording, box = self._recording, self._plot.getViewBox()
         columns = max(round(box.width() * self.devicePixelRatioF()), 1)
         if recording is None or not len(recording):
@@ -367,6 +365,8 @@ class Timeline(QWidget):
             for curve in self._curves.values():
                 curve.setData([], [])
         self._draw_ribbon(recording, start_s, end_s, columns)
+        # Moves the items now. Left to the paint event, as pyqtgraph does, it would make Qt paint all of it twice.
+        self._graphics.scene().prepareForPaint()
 
     def _draw_ribbon(self, recording: Recording, start_s: float, end_s: float, columns: int) -> None:
         faces = recording.faces()

@@ -9,14 +9,14 @@ from __future__ import annotations
 from math import cos, isfinite, radians, sin, sqrt
 
 import numpy as np
-from pyqtgraph.functions import arrayToQPath
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QAccessible, QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtGui import QAccessible, QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from fer_studio.terms import explain
 from fer_studio.theme import Theme, theme_of
 from fer_studio.views.pictures import NEW_PICTURES, picture_of
+from fer_studio.views.polylines import add_line
 from fer_studio.views.sparkline import History
 
 DEFAULT_TRAIL_S = 10.0
@@ -55,6 +55,7 @@ class VaPlane(QWidget):
         super().__init__(parent)
         self._trail_s = DEFAULT_TRAIL_S
         self._history = History(2, DEFAULT_TRAIL_S, _TRAIL_BINS)
+        self._fitted: tuple[QSize, QFont, QRectF] | None = None
         self._ground: QPixmap | None = None
         self._trail: tuple[int, QPixmap] | None = None
         self.setAccessibleName("Valence and arousal")
@@ -123,20 +124,27 @@ class VaPlane(QWidget):
         line = self.fontMetrics().height()
         return QSize(16 * line, 9 * line)
 
+    def _fit(self) -> tuple[QSize, QFont, QRectF]:
+        """The size of the widget, and what follows from it; kept, because every part of a frame asks for it."""
+        if self._fitted is None or self._fitted[0] != self.size():
+            lines = min(self.height() / _LINES_HIGH, self.width() / _LINES_WIDE) / self.fontMetrics().height()
+            font = QFont(self.font())
+            font.setPointSizeF(font.pointSizeF() * max(1.0, min(_MAX_TEXT_SCALE, lines)))
+            metrics = QFontMetricsF(font)
+            words = max(metrics.horizontalAdvance("negative"), metrics.horizontalAdvance("positive"))
+            aside, above = words + metrics.height(), metrics.height() * 1.3
+            side = max(1.0, min(self.width() - 2 * aside, self.height() - 2 * above))
+            plane = QRectF((self.width() - side) / 2, (self.height() - side) / 2, side, side)
+            self._fitted = self.size(), font, plane
+        return self._fitted
+
     def _text_font(self) -> QFont:
         """The widget's font, larger where there is room."""
-        lines = min(self.height() / _LINES_HIGH, self.width() / _LINES_WIDE) / self.fontMetrics().height()
-        font = QFont(self.font())
-        font.setPointSizeF(font.pointSizeF() * max(1.0, min(_MAX_TEXT_SCALE, lines)))
-        return font
+        return QFont(self._fit()[1])
 
     def _plane(self) -> QRectF:
         """The square from -1 to 1, between the names of the axes."""
-        metrics = QFontMetricsF(self._text_font())
-        aside = max(metrics.horizontalAdvance("negative"), metrics.horizontalAdvance("positive")) + metrics.height()
-        above = metrics.height() * 1.3
-        side = max(1.0, min(self.width() - 2 * aside, self.height() - 2 * above))
-        return QRectF((self.width() - side) / 2, (self.height() - side) / 2, side, side)
+        return self._fit()[2]
 
     def to_widget(self, valence: float, arousal: float) -> QPointF:
         """Where a point is drawn, in widget pixels; beyond -1..1 at the edge."""
@@ -183,7 +191,9 @@ class VaPlane(QWidget):
         for step in range(_FADE_STEPS):
             piece = slice(max(0, ends[step] - 1), ends[step + 1])
             painter.setPen(self._trail_pen(theme, (step + 1) / _FADE_STEPS))
-            painter.drawPath(arrayToQPath(x[piece], y[piece], connect="finite"))
+            path = QPainterPath()
+            add_line(path, x[piece], y[piece])
+            painter.drawPath(path)
 
     def _paint_newest(self, painter: QPainter, theme: Theme) -> None:
         _, values = self._history.samples()
@@ -228,7 +238,7 @@ class VaPlane(QWidget):
         self._paint_words(painter, theme, plane)
 
     def _forget_pictures(self) -> None:
-        self._ground = self._trail = None
+        self._fitted = self._ground = self._trail = None
         self.update()
 
     def _paint_axes(self, painter: QPainter, theme: Theme, plane: QRectF) -> None:

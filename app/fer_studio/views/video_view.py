@@ -149,9 +149,9 @@ class VideoView(QWidget):
         if self._scaled is not None:
             self._scaled.fresh = False
 
-    def message(self, text: str, remedy: str = "", *, retry: bool = False) -> None:
+    def message(self, text: str, remedy: str = "", *, retry: bool = False, action: str = "Try again") -> None:
         """Text over the picture until ``clear_message``: what is wrong, what helps, and a button where it may."""
-        self._card.show_message(text, remedy, retry=retry)
+        self._card.show_message(text, remedy, retry=retry, action=action)
         self._place_card()
 
     def clear_message(self) -> None:
@@ -222,14 +222,15 @@ class VideoView(QWidget):
         del event
         painter = QPainter(self)
         place = self.placement()
-        painter.fillRect(self.rect(), Qt.GlobalColor.black if theme_of(self).dark else theme_of(self).track)
+        theme = theme_of(self)
+        painter.fillRect(self.rect(), Qt.GlobalColor.black if theme.dark else theme.track)
         if place is not None:
             painter.drawImage(place.area.topLeft(), self._scaled_image(place))
             painter.setClipRect(place.area.toRect())
             self._paint_faces(painter, place)
             painter.setClipping(False)
         if self.hasFocus():
-            painter.setPen(theme_of(self).accent)
+            painter.setPen(theme.accent)
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         painter.end()
 

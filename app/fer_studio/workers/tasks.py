@@ -15,9 +15,6 @@ from fer_studio.workers.control import Cancelled, Control
 
 DEFAULT_WAIT_S = 2.0
 
-
-__all__ = ["Cancelled", "Control", "Task", "Tasks", "Work"]
-
 Work = Callable[[Control], Any]
 
 

@@ -1,7 +1,8 @@
 """Writes pictures as a video at the times of the original, with the original sound.
 
-Every picture keeps its time stamp, so a variable frame rate stays one. The file grows under a temporary name and
-gets its own only when it is complete.
+Every picture keeps its time stamp, so a variable frame rate stays one. What can be made again grows under a temporary
+name and gets its own only when it is complete. What cannot, a camera's pictures, is written crash-safe: in fragments
+that can be played whatever ends the program, and that closing turns into one ordinary file.
 """
 
 from __future__ import annotations
@@ -32,6 +33,14 @@ _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 #: larger, and browsers do not play them.
 CODECS = ("libx264", "mpeg4")
 _OPTIONS = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qmin": "2", "qmax": "5"}}
+#: Of a crash-safe file: the encoder keeps no picture back, and what it gave is handed to the system twice a second.
+#: "hybrid_fragmented" hides the fragments in an ordinary file when it is closed, without copying.
+_PROMPT_OPTIONS = {"libx264": {"tune": "zerolatency"}, "mpeg4": {}}
+_FRAGMENT_OPTIONS = {
+    "movflags": "frag_keyframe+empty_moov+default_base_moof+hybrid_fragmented",
+    "frag_duration": "500000",  # microseconds
+    "flush_packets": "1",
+}
 
 _COARSEST_HZ = 1_000
 _FINEST_HZ = 65_535  # MPEG-4 part 2 stores the ticks of a second in 16 bits
@@ -47,21 +56,24 @@ class VideoWriter:
             a killed run leaves only that.
         source_path: the recording whose sound is copied; None, a folder or a file without sound gives a silent one.
         info: size, rate and time base of the source.
+        crash_safe: the file has its own name from the start, replaces another of this name at once, and can be
+            played up to the last second whatever ends the program; what was written stays, also after a failure.
 
     Leaving the context normally completes the file (:meth:`close`), leaving it by an exception throws it away
-    (:meth:`abort`).
+    (:meth:`abort`) unless it is crash-safe.
 
     Raises:
         MediaError: unknown suffix, or the target cannot be written (folder, permission, disk full).
     """
 
-    def __init__(self, path: Path, source_path: Path | None, info: MediaInfo) -> None:
+    def __init__(self, path: Path, source_path: Path | None, info: MediaInfo, *, crash_safe: bool = False) -> None:
         format_name = _FORMATS.get(path.suffix.lower())
         if format_name is None:
             known = ", ".join(_FORMATS)
             raise MediaError(path, f"{path.suffix or 'no suffix'} is no known kind of video", f"use one of {known}")
         self._path = path
-        self._part = path.with_name(path.name + ".part")
+        self._crash_safe = crash_safe
+        self._part = path if crash_safe else path.with_name(path.name + ".part")
         self._width_px, self._height_px = info.width_px + info.width_px % 2, info.height_px + info.height_px % 2
         self._reformatter = VideoReformatter()
         self._last_pts: int | None = None
@@ -70,6 +82,8 @@ class VideoWriter:
         self._time_base = _time_base(info, codec)
         # The muxer stores where a stream begins in ticks of the whole file, by default milliseconds.
         options = {"movie_timescale": str(self._time_base.denominator)}
+        if crash_safe:
+            options |= _FRAGMENT_OPTIONS
         try:
             self._part.write_bytes(b"")  # PyAV opens the file at the first packet: too late to refuse politely
             self._container: OutputContainer = av.open(
@@ -115,7 +129,8 @@ class VideoWriter:
         """Complete the file, with all the sound that is left, and give it its name; idempotent.
 
         Raises:
-            MediaError: no picture was written, or the target cannot be written. Nothing is left under the name.
+            MediaError: no picture was written, or the target cannot be written. Nothing is left under the name,
+                unless the file is crash-safe and holds a picture.
         """
         if not self._open:
             return
@@ -134,16 +149,17 @@ class VideoWriter:
         self._release()
 
     def abort(self) -> None:
-        """Throw away what was written; idempotent."""
+        """Throw away what was written, but for the pictures of a crash-safe file; idempotent."""
         if not self._open:
             return
         try:
             self._container.close()
         except (av.FFmpegError, OSError):
-            pass  # the file is thrown away in any case
+            pass  # the file is thrown away, or stays as far as it goes
         finally:
             self._release()
-            self._part.unlink(missing_ok=True)
+            if not self._crash_safe or self._last_pts is None:
+                self._part.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -180,10 +196,12 @@ class VideoWriter:
 
     def _add_video_stream(self, codec: str, rate_hz: float) -> VideoStream:
         rate = Fraction(rate_hz).limit_denominator(1001)
-        stream = cast(VideoStream, self._container.add_stream(codec, rate=rate, options=dict(_OPTIONS[codec])))
+        options = _OPTIONS[codec] | (_PROMPT_OPTIONS[codec] if self._crash_safe else {})
+        stream = cast(VideoStream, self._container.add_stream(codec, rate=rate, options=options))
         stream.width, stream.height, stream.pix_fmt = self._width_px, self._height_px, "yuv420p"
         context = stream.codec_context
-        context.thread_type = "AUTO"
+        # Threads that share the work by frames keep as many frames back as they are.
+        context.thread_type = "SLICE" if self._crash_safe else "AUTO"
         # After the rate, which sets it too: the unit of the source keeps the times of the source.
         context.time_base = stream.time_base = self._time_base
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
