@@ -58,4 +58,4 @@ def test_packaging_folder_cannot_shadow_a_package():
     """``packaging`` is a package that pip, build and pytest import: ours must not be importable in its place."""
     scripts = {p.stem for p in (ROOT / "packaging").rglob("*.py")}
     assert not (ROOT / "packaging" / "__init__.py").exists()
-    assert all(name.startswith("make_") for name in scripts)
+    assert all(name.startswith(("make_", "frozen_")) for name in scripts)

@@ -69,8 +69,10 @@ def run_window(
         return EXIT_NO_WINDOW
 
     from PySide6.QtCore import QTimer
+    from PySide6.QtGui import QIcon
     from PySide6.QtWidgets import QApplication
 
+    from fer_core.assets import asset_path
     from fer_studio.engines import SharedEngine
     from fer_studio.live.camera_choice import file_choice
     from fer_studio.main_window import MainWindow
@@ -82,6 +84,7 @@ def run_window(
     app = QApplication([sys.argv[0]])
     app.setApplicationName("fer-studio")
     app.setDesktopFileName("fer-studio")
+    app.setWindowIcon(QIcon(str(asset_path("icon", "fer-studio.ico"))))
     settings = Settings()
     preferences = settings.preferences
     theme = ThemeFollower(app, ThemeChoice(preferences.theme))
