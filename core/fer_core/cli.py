@@ -18,7 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from fer_core import __version__
-from fer_core.data.aligned_faces import DATASETS, aligned_faces, read_samples
+from fer_core.data.aligned_faces import aligned_faces, read_samples
 from fer_core.data.archive import DataError
 from fer_core.evaluate.evaluate import predict_shard
 from fer_core.infer.engine import Engine, cpu_count, file_sha256
@@ -31,6 +31,8 @@ _EXTRA_PACKAGES = {
     "torch": "torch",
     "torchvision": "torchvision",
     "timm": "timm",
+    "accelerate": "accelerate",
+    "tensorboard": "tensorboard",
     "sklearn": "scikit-learn",
     "scipy": "scipy",
     "onnx": "onnx",
@@ -78,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     prepare.set_defaults(run=_prepare)
     prepare.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the archives")
     prepare.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the shards")
+    prepare.add_argument(
+        "--datasets",
+        type=_dataset,
+        nargs="+",
+        metavar="NAME",
+        help="data sets of fer-core recipes (default: the shipped model's)",
+    )
     _add_jobs(prepare)
 
     train = commands.add_parser("train", help="train a recipe; goes on where a stopped run ended")
@@ -86,13 +95,19 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the shards")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for checkpoint and log")
     train.add_argument(
-        "--set", type=_override, nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change the recipe"
+        "--set",
+        type=_override,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change the recipe, such as seed=2 or losses.va_ccc.weight=0.5",
     )
 
     evaluate = commands.add_parser("evaluate", help="figures of a model on labelled faces")
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("--model", type=Path, metavar="FILE", help="ONNX file (default: the shipped model)")
-    evaluate.add_argument("--data", choices=DATASETS, required=True, help="data set")
+    evaluate.add_argument("--data", type=_dataset, required=True, metavar="NAME", help="a data set of fer-core recipes")
     evaluate.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the archives")
     evaluate.add_argument("--split", choices=("test", "valid", "train"), default="test", help="default: test")
     evaluate.add_argument("--json", metavar="FILE", help="write the figures as JSON; - for standard output")
@@ -118,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         help="for the card: files of evaluate --json, or other JSON objects",
     )
 
-    recipes = commands.add_parser("recipes", help="list the shipped recipes")
+    recipes = commands.add_parser("recipes", help="list the shipped recipes, and the data sets that can be read")
     recipes.set_defaults(run=_recipes)
     return parser
 
@@ -136,6 +151,16 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return value
+
+
+def _dataset(text: str) -> str:
+    from fer_core.data.errors import DataError
+    from fer_core.data.readers.registry import find_dataset
+
+    try:
+        return find_dataset(text).name
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _temperature(text: str) -> float | None:
@@ -162,9 +187,10 @@ def _override(text: str) -> tuple[str, str]:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from fer_core.data.prepare import MANIFEST, prepare
+    from fer_core.data.prepare import DEFAULT_DATASETS, MANIFEST, prepare
 
-    manifest = prepare(options.root, options.out, options.jobs)
+    datasets = options.datasets or DEFAULT_DATASETS
+    manifest = prepare(options.root, options.out, options.jobs, datasets=datasets)
     rows = [("data set", "train", "valid", "test", "mesh found", "dropped")]
     for name, about in manifest["datasets"].items():
         counts = (str(about["images"].get(split, 0)) for split in ("train", "valid", "test"))
@@ -177,9 +203,15 @@ def _train(options: argparse.Namespace) -> None:
     _let_threads_sleep()
     recipe = load_recipe(options.recipe, dict(options.set))  # a mistake in the recipe shows before the data is read
     from fer_core.data.prepare import load_shards
+    from fer_core.train.parts import check
+    from fer_core.train.processes import is_first_process, leave_processes
     from fer_core.train.trainer import train
 
-    print(train(recipe, load_shards(options.data), options.out))
+    check(recipe)
+    made = train(recipe, load_shards(options.data), options.out)
+    if is_first_process():
+        print(made)
+    leave_processes()
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -239,8 +271,14 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _recipes(options: argparse.Namespace) -> None:
+    from fer_core.data.readers.registry import DATASETS
+
     recipes = sorted(shipped_recipes().items())
     print(_table([(name, f"{recipe.epochs} epochs", recipe.description) for name, recipe in recipes]))
+    print("\nData sets. Their owners' terms decide; those under licence are asked for where it says.\n")
+    for dataset in DATASETS:
+        print(f"{dataset.name}: {dataset.about}; {', '.join(dataset.labels)}")
+        print(f"    {dataset.licence}; {dataset.source}")
 
 
 def _let_threads_sleep() -> None:

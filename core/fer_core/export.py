@@ -31,7 +31,7 @@ class ServedNet(nn.Module):
         input_px: side at which the network was trained.
     """
 
-    def __init__(self, network: MultitaskNet, temperature: float, crop_px: int, input_px: int) -> None:
+    def __init__(self, network: nn.Module, temperature: float, crop_px: int, input_px: int) -> None:
         super().__init__()
         self.network = network
         self.resize = AntialiasResize(crop_px, input_px)
@@ -48,21 +48,26 @@ class ServedNet(nn.Module):
 
 
 class _CheaperNet(nn.Module):
-    """A :class:`ServedNet` in fewer operations: luminance first, then everything on one channel."""
+    """A :class:`ServedNet` of linear heads in fewer operations: luminance first, then everything on one channel."""
 
-    def __init__(self, served: ServedNet, input_px: int) -> None:
+    def __init__(self, served: ServedNet, network: MultitaskNet, input_px: int) -> None:
         super().__init__()
         self.served = served
-        self.backbone = for_serving(served.network.backbone, input_px)
+        self.network = network
+        self.backbone = for_serving(network.backbone, input_px)
 
     def forward(self, image_rgb_u8: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         red, green, blue = (image_rgb_u8[..., c].float() * LUMA[c] for c in range(3))  # (N, S, S)
         features = self.backbone(centred(self.served.resize((red + green + blue)[:, None])))
-        return self.served.probabilities(self.served.network.answers(features))
+        return self.served.probabilities(self.network.answers(features))
+
+
+def _cheaper(served: ServedNet, network: nn.Module, input_px: int) -> nn.Module:
+    return _CheaperNet(served, network, input_px) if isinstance(network, MultitaskNet) else served
 
 
 def export_onnx(
-    network: MultitaskNet, card: ModelCard, path: Path, temperature: float = 1.0, input_px: int | None = None
+    network: nn.Module, card: ModelCard, path: Path, temperature: float = 1.0, input_px: int | None = None
 ) -> float:
     """Writes ``path`` and ``path`` with suffix ``.json``; returns the largest difference found by the parity check.
 
@@ -78,7 +83,7 @@ def export_onnx(
     served = ServedNet(network, temperature, crop_px, input_px).eval()
     partial = path.with_suffix(".partial.onnx")
     try:
-        _write_onnx(_CheaperNet(served, input_px).eval(), card, partial)
+        _write_onnx(_cheaper(served, network, input_px).eval(), card, partial)
         difference = parity(served, partial, card.geometry.size_px)
         if difference > PARITY:
             raise ValueError(f"{path}: ONNX Runtime differs from PyTorch by {difference:.2e}, more than {PARITY}")

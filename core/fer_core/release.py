@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from fer_core.data.archive import DataError
-from fer_core.data.ckplus import NAME as CKPLUS
 from fer_core.data.dataset import ShardDataset, ordered_batches
-from fer_core.data.diffusionfer import NAME as DIFFUSIONFER
-from fer_core.data.ferplus import NAME as FERPLUS
+from fer_core.data.readers.ckplus import NAME as CKPLUS
+from fer_core.data.readers.diffusionfer import NAME as DIFFUSIONFER
+from fer_core.data.readers.ferplus import NAME as FERPLUS
 from fer_core.data.shards import Shard
 from fer_core.evaluate.temperature import fit_temperature
 from fer_core.export import export_onnx
@@ -26,10 +27,10 @@ from fer_core.faces.align import CropGeometry
 from fer_core.infer.baseline import REFERENCE_KEY, NeutralReference
 from fer_core.infer.model_card import ModelCard
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS, Expression
-from fer_core.models.multitask import MultitaskNet
+from fer_core.train.networks import load_trained
+from fer_core.train.parts import untaught_tasks
 from fer_core.train.recipe import RecipeError, recipe_from_dict
 from fer_core.train.resolution import resized
-from fer_core.train.trainer import load_trained
 from fer_core.types import Floats
 
 DESCRIPTION = (
@@ -154,9 +155,10 @@ def read_figures(paths: Sequence[Path]) -> dict[str, Any]:
     return figures
 
 
-def _load(checkpoint: Path) -> tuple[MultitaskNet, dict[str, Any]]:
+def _load(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
     try:
         network, content = load_trained(checkpoint)
+        recipe = recipe_from_dict(content["recipe"], str(checkpoint))
     except OSError as error:
         raise DataError(f"{checkpoint}: cannot be read ({error.strerror or error}); check --checkpoint") from error
     except RecipeError:
@@ -164,10 +166,15 @@ def _load(checkpoint: Path) -> tuple[MultitaskNet, dict[str, Any]]:
     except Exception as error:  # on a file of another kind PyTorch's unpickler stumbles in any way, IndexError too
         reason = str(error).strip().split("\n")[0]  # its own messages go on for many lines
         raise DataError(f"{checkpoint}: is no checkpoint of this version ({reason}); train again") from error
+    tasks = untaught_tasks(recipe)
+    if tasks or recipe.frames > 1:
+        # What no loss taught would be answered at random, and every column of the program has to mean something.
+        why = f"it was taught no {' and no '.join(tasks)}" if tasks else "it reads clips, the program single faces"
+        raise DataError(f"{checkpoint}: this network cannot be exported, {why}; train a recipe such as first")
     return network, dict(content)
 
 
-def _fitted_temperature(network: MultitaskNet, shards: Sequence[Shard], size_px: int) -> float:
+def _fitted_temperature(network: nn.Module, shards: Sequence[Shard], size_px: int) -> float:
     chosen = [shard for shard in shards if shard.dataset == FERPLUS and (shard.split == "valid").any()]
     if not chosen:
         raise DataError(f"no {FERPLUS} images of split 'valid' in the shards; prepare them, or give --temperature 1")
@@ -176,7 +183,7 @@ def _fitted_temperature(network: MultitaskNet, shards: Sequence[Shard], size_px:
 
 
 def _neutral_reference(
-    network: MultitaskNet, shards: Sequence[Shard], temperature: float, size_px: int
+    network: nn.Module, shards: Sequence[Shard], temperature: float, size_px: int
 ) -> NeutralReference:
     chosen = [shard for shard in shards if shard.dataset in REFERENCE_SETS and (shard.split == "train").any()]
     if not chosen:
@@ -191,7 +198,7 @@ def _neutral_reference(
 
 @torch.inference_mode()
 def _answers(
-    network: MultitaskNet, shards: Sequence[Shard], split: str, size_px: int
+    network: nn.Module, shards: Sequence[Shard], split: str, size_px: int
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Expression logits (N, E), valence-arousal (N, 2), unit logits (N, A) and votes (N, E) of a split."""
     parts: list[tuple[Floats, ...]] = []

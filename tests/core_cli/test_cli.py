@@ -128,7 +128,7 @@ def test_evaluate_says_what_is_wrong_and_exits_1(
         [],
         ["nonsense"],
         ["evaluate", "--data", "webmorph"],
-        ["evaluate", "--data", "affectnet", "--root", "."],
+        ["evaluate", "--data", "affectnett", "--root", "."],
         ["evaluate", "--data", "webmorph", "--root", ".", "--jobs", "0"],
         ["evaluate", "--data", "webmorph", "--root", ".", "--split", "dev"],
         ["train", "first", "--data", ".", "--out", ".", "--set", "seed"],
@@ -158,7 +158,10 @@ def test_cli_stops_cleanly_with_exit_130(
 
 def test_recipes_lists_what_train_accepts(capsys: pytest.CaptureFixture[str]):
     assert main(["recipes"]) == 0
-    listed = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    text = capsys.readouterr().out
+    assert "affectnet: " in text
+    assert "mohammadmahoor.com/affectnet" in text  # where to ask for it
+    listed = {line.split()[0]: line for line in text.partition("\n\n")[0].splitlines()}
     assert "first" in listed
     for name, line in listed.items():
         recipe = load_recipe(name)

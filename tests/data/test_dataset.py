@@ -111,3 +111,61 @@ def test_ordered_batches_visit_everything_once_in_order(shards):
     data = ShardDataset(shards, "train", None, 1)
     seen = [pair for batch in ids(ordered_batches(data, 6)) for pair in batch]
     assert seen == [(0.2, i / 100) for i in range(11)] + [(1.6, i / 100) for i in range(5)]
+
+
+def test_epoch_batches_share_each_batch_among_processes(shards):
+    data = ShardDataset(shards, "train", Augmentation(), 1)
+    whole = list(epoch_batches(data, 4, 0, 1))
+    parts = [list(epoch_batches(data, 4, 0, 1, share=(rank, 2))) for rank in (0, 1)]
+    for batch, first, second in zip(whole, *parts, strict=True):
+        torch.testing.assert_close(torch.cat([first.image_rgb, second.image_rgb]), batch.image_rgb, rtol=0, atol=0)
+
+
+def test_epoch_batches_augment_a_sample_anew_each_time_it_is_drawn(shards):
+    data = ShardDataset(shards, "train", Augmentation(), 1)
+    order = np.array([3, 5, 3, 0, 3, 5])
+    (batch,) = epoch_batches(data, 6, 0, 1, order=order)
+    np.testing.assert_allclose(batch.va[:, 1].numpy(), order / 100, atol=1e-6)
+    plain = torch.from_numpy(np.stack([data[i][0] for i in (3, 5)])).permute(0, 3, 1, 2).float()
+    torch.testing.assert_close(batch.image_rgb[:2], plain)  # the first time as without a sampler
+    for again, first in ((2, 0), (4, 0), (4, 2), (5, 1)):
+        assert not torch.equal(batch.image_rgb[again], batch.image_rgb[first])
+
+
+def test_shard_dataset_makes_clips_of_frames_of_one_video():
+    rng = np.random.default_rng(0)
+    paths = ["a.mp4#7", "b.mp4#0", "a.mp4#2", "still.png", "a.mp4#10"]
+    samples = [Sample("video", path, "train", va=np.full(2, i / 10, np.float32)) for i, path in enumerate(paths)]
+    jpegs = [encode_crop(rng.integers(0, 255, (48, 48, 3), np.uint8)) for _ in paths]
+    shard = build_shard("video", DEFAULT_GEOMETRY.scaled(48), samples, jpegs, ["none"] * 5)
+    data = ShardDataset([shard], "train", None, 1, frames=3)
+    for index, rows in ((4, (2, 0, 4)), (0, (2, 2, 0)), (1, (1, 1, 1)), (3, (3, 3, 3))):
+        clip, _, va, *_ = data[index]
+        np.testing.assert_array_equal(clip, np.stack([shard.image(r) for r in rows]))
+        assert va[0] == np.float32(index / 10)
+    assert collate([data[0], data[4]]).image_rgb.shape == (2, 3, 3, 48, 48)
+    moved = ShardDataset([shard], "train", Augmentation(), 1, frames=3)[1][0]
+    np.testing.assert_array_equal(moved[0], moved[2])  # all frames alike
+
+
+def test_shard_dataset_moves_the_region_with_the_crop(shards):
+    still = Augmentation(light=0, colour=0, grey=0, resolution=0, blur=0, noise=0, jpeg=0, erase=0, flip=1)
+    region = np.zeros((48, 48), np.float32)
+    region[10:20, 5:15] = 1
+    marked = (np.repeat(region[..., None], 3, axis=2) * 255).astype(np.uint8)
+    samples = [Sample("one", "a.png", "train")]
+    shard = build_shard("one", DEFAULT_GEOMETRY.scaled(48), samples, [encode_crop(marked)], ["none"])
+    crop, *_, moved = ShardDataset([shard], "train", still, 1, region=region)[0]
+    assert moved[:, 30:].sum() > 50  # mirrored
+    assert np.abs(crop[..., 0] / 255 - moved).mean() < 0.02
+    batch = collate([ShardDataset([shard], "train", still, 1, region=region)[0]])
+    assert batch.region.shape == (1, 1, 48, 48)
+
+
+def test_shard_dataset_gathers_the_labels_of_all_items(shards):
+    data = ShardDataset(shards, "train", None, 1, {"two": 2})
+    labels = data.labels()
+    assert labels.votes.shape == (21, 8)
+    np.testing.assert_array_equal(labels.va[12], data[12][2])
+    assert data.places()[12] == ("two", "1.png")
+    assert ShardDataset(shards, "valid", None, 1).labels().votes.shape == (0, 0)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from fer_core.data.archive import Archive, DataError
-from fer_core.data.ckplus import read_ckplus
-from fer_core.data.diffusionfer import read_diffusionfer
-from fer_core.data.ferplus import read_ferplus
+from fer_core.data.readers.ckplus import read_ckplus
+from fer_core.data.readers.diffusionfer import read_diffusionfer
+from fer_core.data.readers.ferplus import read_ferplus
 from fer_core.data.splits import read_split
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 

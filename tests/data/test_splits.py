@@ -1,12 +1,13 @@
 import csv
 import io
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fer_core.data.splits import balanced_groups, read_split, stratified_half
+from fer_core.data.splits import balanced_groups, read_split, split_groups, stratified_half
 from fer_core.labels import ACTION_UNITS
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -80,3 +81,19 @@ def test_splits_are_halves_of_the_real_data():
     with zipfile.ZipFile(SHARED / "diffusionfer.zip") as archive:
         images = {Path(n).name for n in archive.namelist() if n.endswith(".jpg")}
     assert read_split("diffusionfer_test") < images
+
+
+def test_split_groups_is_fixed_and_leaves_no_split_empty():
+    names = [f"person {n}" for n in range(100)]
+    splits = split_groups(names)
+    assert splits == split_groups(reversed([*names, *names]))
+    counts = Counter(splits.values())
+    assert counts == {"train": 70, "valid": 15, "test": 15}
+    for few in range(3, 8):
+        assert set(split_groups(names[:few]).values()) == {"train", "valid", "test"}
+    assert set(split_groups(names[:1]).values()) == {"train"}
+
+
+def test_split_groups_refuses_shares_without_a_test_part():
+    with pytest.raises(ValueError, match="leave no test groups"):
+        split_groups(["a"], train=0.8, valid=0.2)

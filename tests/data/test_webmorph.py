@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer_core.data.archive import Archive, DataError
-from fer_core.data.webmorph import read_webmorph
+from fer_core.data.readers.webmorph import read_webmorph
 from fer_core.labels import EXPRESSIONS
 
 

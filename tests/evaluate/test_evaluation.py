@@ -48,6 +48,11 @@ def test_evaluation_metrics_equal_scikit_learn_over_labelled_rows() -> None:
     assert found["action_units"]["au12"]["auc"] == pytest.approx(auc)
     assert found["action_units"]["au12"]["rows"] == coded.sum()
     assert found["au_auc"] == pytest.approx(np.mean([u["auc"] for u in found["action_units"].values()]))
+    precision = sk.average_precision_score(faces.au_target[coded, 1], faces.au_probs[coded, 1])
+    assert found["action_units"]["au12"]["average_precision"] == pytest.approx(precision)
+    probs, ones = faces.expression_probs[rated], np.eye(8)[target]
+    assert found["mean_average_precision"] == pytest.approx(sk.average_precision_score(ones, probs))
+    assert found["expression_auc"] == pytest.approx(sk.roc_auc_score(ones, probs))
     placed = ~np.isnan(faces.va_target).any(axis=1)
     x, y = faces.va_pred[placed, 1].astype(float), faces.va_target[placed, 1].astype(float)
     concordance = 2 * np.cov(x, y, bias=True)[0, 1] / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)
@@ -106,7 +111,13 @@ def test_evaluation_metrics_without_labels_are_none_and_json() -> None:
     for key in ("accuracy", "macro_f1", "ccc_valence", "ccc_arousal", "au_auc", "calibration_error"):
         assert found[key] is None, key
     assert found["expressions"]["anger"]["recall"] is None
-    assert found["action_units"]["au25"] == {"auc": None, "f1": None, "positives": 0, "rows": 0}
+    assert found["action_units"]["au25"] == {
+        "auc": None,
+        "average_precision": None,
+        "f1": None,
+        "positives": 0,
+        "rows": 0,
+    }
     assert found["intervals"]["accuracy"] == [None, None]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
@@ -177,3 +188,32 @@ def test_evaluation_names_what_is_wrong(changes: dict[str, Any], message: str) -
 def test_json_ready_turns_numpy_and_undefined_into_json() -> None:
     value = {"a": np.float32(0.5), "b": [np.nan, np.int64(3)], "c": (np.array([1.0, np.inf]),), "d": "x", "e": True}
     assert json_ready(value) == {"a": 0.5, "b": [None, 3], "c": [[1.0, None]], "d": "x", "e": True}
+
+
+def test_evaluation_p_mtl_adds_the_three_tasks_up() -> None:
+    faces = made(120)
+    found = faces.metrics(resamples=100)
+    parts = (found["ccc_valence"] + found["ccc_arousal"]) / 2 + found["macro_f1"] + found["au_f1"]
+    assert found["p_mtl"] == pytest.approx(parts)
+    low, high = found["intervals"]["p_mtl"]
+    assert low < found["p_mtl"] < high
+    chosen = faces.metrics(resamples=0, au_thresholds={1: 0.05, 12: 0.05, 25: 0.05})
+    assert chosen["p_mtl"] == pytest.approx(parts - found["au_f1"] + chosen["au_f1_chosen"])
+    without = made(20, va_target=np.full((20, 2), np.nan)).metrics(resamples=10)
+    assert without["p_mtl"] is None
+    assert "p_mtl" not in without["intervals"]
+
+
+def test_evaluation_chosen_thresholds_change_f1_alone() -> None:
+    faces = made(200)
+    plain, chosen = faces.metrics(resamples=0), faces.metrics(resamples=50, au_thresholds={12: 0.2})
+    known = ~np.isnan(faces.au_target[:, 1])
+    expected = sk.f1_score(faces.au_target[known, 1], faces.au_probs[known, 1] >= 0.2)
+    assert chosen["action_units"]["au12"]["f1_chosen"] == pytest.approx(expected)
+    assert chosen["action_units"]["au12"]["threshold"] == 0.2
+    assert chosen["action_units"]["au01"]["threshold"] == 0.5
+    assert chosen["action_units"]["au01"]["f1_chosen"] == chosen["action_units"]["au01"]["f1"]
+    assert chosen["au_f1"] == plain["au_f1"]
+    assert "au_f1_chosen" not in plain
+    low, high = chosen["intervals"]["au_f1_chosen"]
+    assert low < chosen["au_f1_chosen"] < high

@@ -85,6 +85,7 @@ def _naive_ccc(x: list[float], y: list[float]) -> float:
     return 2 * cov / (var_x + var_y + (mean_x - mean_y) ** 2)
 
 
+@settings(deadline=None)
 @given(curves)
 def test_ccc_equals_naive_loop(pair: Pair) -> None:
     pred, target = pair
@@ -96,6 +97,7 @@ def test_ccc_equals_naive_loop(pair: Pair) -> None:
         assert -1 - 1e-12 <= found <= 1 + 1e-12
 
 
+@settings(deadline=None)
 @given(curves)
 def test_pearson_equals_scipy_and_rmse_scikit_learn(pair: Pair) -> None:
     pred, target = pair
@@ -107,6 +109,7 @@ def test_pearson_equals_scipy_and_rmse_scikit_learn(pair: Pair) -> None:
     assert metrics.rmse(pred, target) == pytest.approx(sk.root_mean_squared_error(target, pred))
 
 
+@settings(deadline=None)
 @given(curves)
 def test_ccc_is_no_larger_than_pearson_and_symmetric(pair: Pair) -> None:
     pred, target = pair
@@ -180,3 +183,17 @@ def test_nan_mean_skips_undefined_and_is_nan_without_any() -> None:
     assert metrics.nan_mean(np.array([1.0, np.nan, 3.0])) == 2
     assert math.isnan(metrics.nan_mean(np.array([np.nan])))
     assert math.isnan(metrics.nan_mean(np.array([])))
+
+
+def test_f1_of_a_unit_at_a_threshold_equals_scikit_learn() -> None:
+    probs, target = np.array([0.1, 0.3, 0.6, 0.9]), np.array([0.0, 1.0, 0.0, 1.0])
+    for threshold in (0.05, 0.3, 0.7, 0.95):
+        expected = sk.f1_score(target, probs >= threshold)
+        assert metrics.au_f1(probs, target, threshold) == pytest.approx(expected)
+    both = metrics.per_unit_f1(np.stack([probs, probs], 1), np.stack([target, target], 1), np.array([0.3, 0.95]))
+    np.testing.assert_allclose(both, [0.8, 0])
+
+
+def test_p_mtl_is_the_mean_concordance_plus_both_f1() -> None:
+    assert metrics.p_mtl(0.2, 0.4, 0.3, 0.5) == pytest.approx(1.1)
+    assert math.isnan(metrics.p_mtl(0.2, 0.4, float("nan"), 0.5))

@@ -34,7 +34,7 @@ def test_eye_centers_are_the_means_of_points_37_to_48():
 @pytest.mark.parametrize("distance_px", [12.0, 38.9, 300.0])
 def test_eye_similarity_puts_the_eyes_level_apart_and_in_the_middle(turn_deg, distance_px):
     half = distance_px / 2 * np.array([np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))])
-    centers = np.array([[400.0, 300.0] - half, [400.0, 300.0] + half])
+    centers = np.array((400.0, 300.0)) + np.stack([-half, half])
     (left_x, left_y), (right_x, right_y) = apply(eye_similarity(centers, GEOMETRY), centers)
     assert left_y == pytest.approx(GEOMETRY.eye_height_px)
     assert right_y == pytest.approx(GEOMETRY.eye_height_px)

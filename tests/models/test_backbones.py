@@ -7,7 +7,8 @@ pytest.importorskip("timm", reason="training needs the extra 'train'")
 import timm
 import torch
 
-from fer_core.models.backbones import create_backbone, imagenet_state
+from fer_core.models.backbones import PAPER_BACKBONES, create_backbone, imagenet_state
+from fer_core.models.head import FeatureExtractor
 
 LITE0 = "tf_efficientnet_lite0"
 DAISY, BELL_COTE = 985, 442
@@ -70,3 +71,36 @@ def test_create_backbone_names_an_unknown_model():
 def test_imagenet_state_refuses_another_architecture():
     with pytest.raises(ValueError, match="does not fit"):
         imagenet_state(LITE0, timm.create_model("test_efficientnet", pretrained=False))
+
+
+@pytest.mark.parametrize("paper_name", PAPER_BACKBONES)
+@pytest.mark.parametrize("pooling", ["backbone", "max"])
+def test_the_papers_backbones_give_features(paper_name, pooling):
+    with torch.device("meta"):  # shapes alone: VGG-16 has 134 million weights
+        extractor = FeatureExtractor(create_backbone(PAPER_BACKBONES[paper_name], imagenet=False), pooling)
+        features = extractor(torch.zeros(2, 3, 64, 64))
+    assert features.pooled.shape == (2, extractor.num_features)
+    assert features.maps.shape == (2, extractor.map_channels, 2, 2)
+
+
+@pytest.mark.parametrize(("paper_name", "features"), [("ResNet-34", 512), ("DenseNet-121", 1024)])
+def test_the_papers_backbones_run(paper_name, features):
+    backbone = create_backbone(PAPER_BACKBONES[paper_name], imagenet=False).eval()
+    with torch.inference_mode():
+        answers = backbone(torch.rand(1, 3, 32, 32))
+    assert answers.shape == (1, features)
+    assert torch.isfinite(answers).all()
+
+
+@pytest.mark.parametrize("name", ["vgg16", "densenet121"])
+def test_create_backbone_says_where_stochastic_depth_is_missing(name):
+    with (
+        torch.device("meta"),
+        pytest.raises(ValueError, match=f"{name} has no stochastic depth; set drop_path_rate = 0"),
+    ):
+        create_backbone(name, imagenet=False, drop_path_rate=0.1)
+
+
+def test_create_backbone_applies_stochastic_depth():
+    depths = [m for m in create_backbone("test_efficientnet", False, 0.3).modules() if type(m).__name__ == "DropPath"]
+    assert max(m.drop_prob for m in depths) > 0.1

@@ -72,3 +72,9 @@ def test_multitask_dropout_acts_in_training_only(network, image):
     network.train()
     network.backbone.eval()
     assert not torch.equal(network(image).va, network(image).va)
+
+
+def test_multitask_answers_the_features_that_its_heads_read(network, image):
+    outputs = network.eval()(image)
+    torch.testing.assert_close(outputs.expression_logits, network.expression(outputs.features))
+    assert (outputs.sector_logits, outputs.mask_logits, outputs.attention) == (None, None, None)

@@ -116,6 +116,11 @@ def test_load_recipe_overrides_take_the_type_of_the_key(mine):
             "batch_size": "4",
             "repeats": "{ a = 2 }",
             "augmentation.jpeg": "1",
+            "stages.0.epochs": "2",
+            "losses.va_ccc.weight": "3",
+            "losses.focal": "{ gamma = 1 }",
+            "head": '{ name = "dan", heads = 2 }',
+            "head.pooling": "max",
         },
     )
     assert recipe.learning_rate == 2.0
@@ -124,19 +129,41 @@ def test_load_recipe_overrides_take_the_type_of_the_key(mine):
     assert recipe.repeats == {"a": 2}
     assert recipe.augmentation == replace(Augmentation(), blur=0.5, jpeg=1.0)
     assert recipe.seed == 5
+    assert recipe.stages == (Stage(2, 80),)
+    assert recipe.losses == {
+        "votes": {"weight": 1.0},
+        "va_ccc": {"weight": 3.0},
+        "au": {"weight": 1.0},
+        "focal": {"gamma": 1, "weight": 1.0},
+    }
+    assert recipe.head == {"name": "dan", "heads": 2, "pooling": "max"}
+
+
+def test_recipe_of_an_older_checkpoint_keeps_its_meaning():
+    old = {"expression_weight": 1.0, "va_weight": 2.0, "au_weight": 0.5, "stages": [{"epochs": 1, "size_px": 80}]}
+    losses = recipe_from_dict(old, "old").losses
+    assert losses == {"votes": {"weight": 1.0}, "va_ccc": {"weight": 2.0}, "au": {"weight": 0.5}}
 
 
 @pytest.mark.parametrize(
     ("key", "value", "complaint"),
     [
-        ("batchsize", "4", "--set: unknown key 'batchsize'; did you mean 'batch_size'"),
-        ("augmentation.jpg", "1", "--set: unknown key 'jpg'; did you mean 'jpeg'"),
-        ("batch_size", "many", "--set batch_size=many: expected int"),
-        ("batch_size", "true", "--set batch_size=true: expected int"),
-        ("augmentation.jpeg", "often", r"--set augmentation\.jpeg=often: expected float"),
-        ("imagenet", "1", "--set imagenet=1: expected bool"),
-        ("stages", "[]", "in a recipe file instead"),
-        ("augmentation", "{}", "in a recipe file instead"),
+        ("batchsize", "4", "--set batchsize=4: unknown key 'batchsize'; did you mean 'batch_size'"),
+        ("augmentation.jpg", "1", "unknown key 'jpg'; did you mean 'jpeg'"),
+        ("batch_size", "many", "--set batch_size=many, batch_size: expected int"),
+        ("batch_size", "true", "batch_size: expected int"),
+        ("augmentation.jpeg", "often", r"augmentation\.jpeg: expected float"),
+        ("imagenet", "1", "imagenet: expected bool"),
+        ("stages", "[]", "expected a list such as"),
+        ("stages.0.epoch", "2", "stages: unknown key 'epoch'; did you mean 'epochs'"),
+        ("stages.3.epochs", "2", "expected a number from 0 to 0, not '3'"),
+        ("losses.va_cc.weight", "2", "unknown key 'va_cc'; did you mean 'va_ccc'"),
+        ("losses.va_ccc.weight", "-2", r"losses\.va_ccc\.weight: expected 0 or more"),
+        ("losses", "{}", "expected at least one table"),
+        ("losses.va_ccc", "2", "expected a table such as"),
+        ("head", "dan", "expected a table with a name"),
+        ("seed.number", "2", "seed has no keys"),
+        ("precision", "fp8", "expected fp32, bf16 or fp16, not 'fp8'"),
     ],
 )
 def test_load_recipe_refuses_a_bad_override(mine, key, value, complaint):

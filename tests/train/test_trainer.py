@@ -16,8 +16,12 @@ from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.train import trainer
 from fer_core.train.checkpoint import load_checkpoint
+from fer_core.train.journal import LOG
+from fer_core.train.networks import create_model, load_trained
+from fer_core.train.optimizers import learning_rate, parameter_groups
 from fer_core.train.recipe import Recipe, RecipeError, Stage
-from fer_core.train.trainer import CHECKPOINT, LOG, learning_rate, load_trained, train, validate
+from fer_core.train.trainer import CHECKPOINT, train
+from fer_core.train.validation import FIGURES, validate
 
 #: Five steps an epoch, ten in all; dropout and stochastic depth draw from the global generator.
 TINY = Recipe(
@@ -72,7 +76,7 @@ def whole_run(shards, tmp_path_factory):
 
 def interrupt_at(monkeypatch, step: int) -> None:
     """The run dies in the middle of the step after ``step``."""
-    original, done = trainer.multitask_losses, 0
+    original, done = trainer.add_up, 0
 
     def dying(*args):
         nonlocal done
@@ -81,7 +85,7 @@ def interrupt_at(monkeypatch, step: int) -> None:
         done += 1
         return original(*args)
 
-    monkeypatch.setattr(trainer, "multitask_losses", dying)
+    monkeypatch.setattr(trainer, "add_up", dying)
 
 
 def assert_equal(first: object, second: object, where: str = "") -> None:
@@ -119,7 +123,7 @@ def test_train_says_what_it_did(whole_run):
     log = [json.loads(line) for line in (whole_run.parent / LOG).read_text().splitlines()]
     valid = [r for r in log if "valid" in r]
     assert [(r["epoch"], r["size_px"]) for r in valid] == [(0, 32), (1, 48)]
-    assert set(valid[0]["valid"]) == {"accuracy", "ccc_valence", "ccc_arousal"}
+    assert set(valid[0]["valid"]) == set(FIGURES)
     assert sorted(p.name for p in whole_run.parent.iterdir()) == [CHECKPOINT, LOG]
 
 
@@ -158,7 +162,7 @@ def test_train_learns_a_learnable_toy(shards, tmp_path, monkeypatch):
     log = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     losses = [r for r in log if "total" in r]
     assert [r["step"] for r in losses] == list(range(1, 46))
-    for term in ("total", "expression", "va", "au"):
+    for term in ("total", "votes", "va_ccc", "au"):
         assert np.mean([r[term] for r in losses[-5:]]) < 0.3 * losses[0][term]
     figures = log[-1]["valid"]
     assert figures["accuracy"] == 1
@@ -174,7 +178,7 @@ def test_validate_scores_labelled_rows_alone(shards, whole_run):
     more = build_shard("more", DEFAULT_GEOMETRY.scaled(48), unlabelled, jpegs, ["none"] * 5)
     assert validate(network, ShardDataset([*shards, more], "valid", None, 1), CPU, 48) == plain
     nothing = validate(network, ShardDataset([more], "valid", None, 1), CPU, 48)
-    assert nothing == {"accuracy": None, "ccc_valence": None, "ccc_arousal": None}
+    assert nothing == dict.fromkeys(FIGURES)
     assert validate(network, ShardDataset(shards, "test", None, 1), CPU, 48) == {}
 
 
@@ -193,8 +197,8 @@ def test_learning_rate_of_a_single_step_is_the_full_one():
 
 
 def test_weight_decay_spares_biases_and_normalisation():
-    model = trainer.create_model(TINY, imagenet=False)
-    decayed, kept = trainer._parameter_groups(model, 0.02)
+    model = create_model(TINY, imagenet=False)
+    decayed, kept = parameter_groups([model], 0.02)
     assert (decayed["weight_decay"], kept["weight_decay"]) == (0.02, 0.0)
     kept_ids = {id(p) for p in kept["params"]}
     assert id(model.va.bias) in kept_ids
@@ -203,6 +207,106 @@ def test_weight_decay_spares_biases_and_normalisation():
 
 
 def test_create_model_follows_labels():
-    outputs = trainer.create_model(TINY, imagenet=False).eval()(torch.zeros(1, 3, 48, 48))
+    outputs = create_model(TINY, imagenet=False).eval()(torch.zeros(1, 3, 48, 48))
     assert outputs.expression_logits.shape == (1, len(EXPRESSIONS))
     assert outputs.au_logits.shape == (1, len(ACTION_UNITS))
+
+
+#: Everything that keeps a state between steps or draws by chance, at once.
+MANY = replace(
+    TINY,
+    mixing={"name": "mixaugment", "alpha": 0.5, "per_sample": True, "flip": 0.5},
+    sampler={"name": "expression"},
+    optimizer={"name": "sgd", "momentum": 0.9, "sam_rho": 0.05},
+    losses={
+        "votes": {"weight": 1.0},
+        "va_ccc": {"weight": 1.0},
+        "center": {"weight": 0.1},
+        "affinity": {"weight": 0.1},
+    },
+    precision="bf16",
+    learning_rate=1e-2,
+)
+
+
+def test_train_resumed_equals_train_whole_with_mixing_sampler_sam_and_centres(shards, tmp_path, monkeypatch):
+    whole = train(MANY, shards, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 8)  # sam looks twice: in the middle of the fifth step
+        with pytest.raises(KeyboardInterrupt):
+            train(MANY, shards, tmp_path / "broken")
+    assert load_checkpoint(tmp_path / "broken" / CHECKPOINT)["step"] == 3
+    torch.manual_seed(999)
+    assert_equal(load_checkpoint(train(MANY, shards, tmp_path / "broken")), load_checkpoint(whole))
+
+
+def test_train_stops_early_and_gives_the_best(shards, tmp_path, monkeypatch):
+    figures = iter([0.2, 0.6, 0.5, 0.6, 0.9])
+    monkeypatch.setattr(trainer, "validate", lambda *_: {"accuracy": next(figures)})
+    recipe = replace(TINY, stages=(Stage(5, 32),), early_stopping=2)
+    best = train(recipe, shards, tmp_path)
+    assert best.name == "best.pt"
+    assert load_checkpoint(best)["step"] == 10  # after the second epoch, whose 0.6 the fourth only equalled
+    assert load_checkpoint(tmp_path / CHECKPOINT)["step"] == 20
+    assert train(recipe, shards, tmp_path) == best  # it knows that it stopped
+    assert next(figures) == 0.9
+
+
+def test_train_refuses_to_monitor_what_is_undefined(shards, tmp_path):
+    recipe = replace(TINY, early_stopping=1, monitor="ccc_valence")
+    unlabelled = [Sample("more", f"{i}.png", "train" if i < 8 else "valid", votes=one_hot("fear")) for i in range(10)]
+    jpegs = [encode_crop(np.full((48, 48, 3), 20 * i, np.uint8)) for i in range(10)]
+    more = build_shard("more", DEFAULT_GEOMETRY.scaled(48), unlabelled, jpegs, ["none"] * 10)
+    with pytest.raises(RecipeError, match="ccc_valence is undefined on the validation split"):
+        train(recipe, [more], tmp_path)
+
+
+def test_train_in_stages_leaves_the_rest_as_it_was(shards, tmp_path):
+    recipe = replace(TINY, stages=(Stage(1, 32, "expression"),), head={"name": "au_relation"}, ema_decay=0.0)
+    made = load_checkpoint(train(recipe, shards, tmp_path))["states"]["model"]
+    torch.manual_seed(recipe.seed)
+    before = create_model(recipe, ShardDataset(shards, "train", None, 1).labels(), imagenet=False).state_dict()
+    changed = {name.split(".")[1] for name, tensor in made.items() if not torch.equal(tensor, before[name])}
+    assert changed == {"expression", "attention"}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"head": {"name": "dna"}}, "unknown name 'dna'; did you mean 'dan'"),
+        ({"mixing": {"name": "mixup", "alfa": 1}}, "mixing: unknown key 'alfa'; did you mean 'alpha'"),
+        ({"sampler": {"name": "expresion"}}, "did you mean 'expression'"),
+        ({"optimizer": {"name": "sgd", "momentun": 1.0}}, "optimizer: unknown key 'momentun'; did you mean 'momentum'"),
+        ({"optimizer": {"name": "sgd", "sam_rho": 0.1}, "precision": "fp16"}, "take bf16"),
+        ({"optimizer": {"name": "sgd", "sam_rho": -0.1}}, "sam_rho: expected 0 or more"),
+        ({"monitor": "acuracy"}, "monitor: no figure 'acuracy'; did you mean 'accuracy'"),
+        ({"frames": 4}, "the head recurrent, and it alone"),
+        ({"head": {"name": "dan"}, "refine_steps": 5}, "set it to 0"),
+        ({"stages": (Stage(1, 32, "mouth"),)}, "no stage 'mouth'"),
+        ({"sampler": {"name": "age", "file": "none.csv"}}, "none.csv cannot be read"),
+        ({"backbone": "no_such_net"}, "no_such_net"),
+    ],
+)
+def test_train_refuses_a_part_that_there_is_not(change, complaint, shards, tmp_path):
+    with pytest.raises(RecipeError, match=complaint):
+        train(replace(TINY, **change), shards, tmp_path)
+
+
+def test_train_writes_tensorboard_where_asked(shards, tmp_path):
+    pytest.importorskip("tensorboard", reason="the log for TensorBoard needs tensorboard")
+    train(replace(TINY, tensorboard=True, stages=(Stage(1, 32),)), shards, tmp_path)
+    assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_train_starts_from_the_backbone_of_a_checkpoint(shards, whole_run):
+    averaged = load_checkpoint(whole_run)["states"]["average"]
+    for head in ("linear", "au_relation"):
+        recipe = replace(TINY, weights=str(whole_run), head={"name": head})
+        state = create_model(recipe, imagenet=True).state_dict()
+        prefix = "backbone." if head == "linear" else "backbone.network."
+        taken = [name for name in state if name.startswith(prefix)]
+        assert taken
+        for name in taken:
+            assert torch.equal(state[name], averaged["module.backbone." + name.removeprefix(prefix)])
+    with pytest.raises(RecipeError, match="does not hold the weights of this backbone"):
+        create_model(replace(recipe, backbone="test_resnet"), imagenet=True)

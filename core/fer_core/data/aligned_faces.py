@@ -16,22 +16,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.data.archive import Archive, DataError
-from fer_core.data.ckplus import NAME as CKPLUS
-from fer_core.data.ckplus import read_ckplus
+from fer_core.data.archive import DataError
 from fer_core.data.crops import aligned_crops
-from fer_core.data.diffusionfer import NAME as DIFFUSIONFER
-from fer_core.data.diffusionfer import read_diffusionfer
-from fer_core.data.ferplus import NAME as FERPLUS
-from fer_core.data.prepare import read_labelled
+from fer_core.data.prepare import DEFAULT_DATASETS, read_labelled
+from fer_core.data.readers.ferplus import NAME as FERPLUS
+from fer_core.data.readers.registry import find_dataset
 from fer_core.data.sample import Sample
-from fer_core.data.webmorph import NAME as WEBMORPH
-from fer_core.data.webmorph import read_webmorph
 from fer_core.faces.align import CropGeometry
 from fer_core.types import Floats, ImageU8
-
-DATASETS = (FERPLUS, CKPLUS, DIFFUSIONFER, WEBMORPH)
-_READERS = {CKPLUS: read_ckplus, DIFFUSIONFER: read_diffusionfer, WEBMORPH: read_webmorph}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +65,18 @@ def read_samples(root: Path, dataset: str, split: str) -> list[Sample]:
 
     The valence-arousal of FER+ rests on other data sets too, which must then lie in ``root``.
 
+    Args:
+        root: folder of the archives.
+        dataset: name of the registry (:mod:`fer_core.data.readers.registry`).
+        split: ``train``, ``valid`` or ``test``.
+
     Raises:
-        DataError: when a file, a column or the split is missing.
+        DataError: when the data set is unknown, or a file, a column or the split is missing.
     """
     if dataset == FERPLUS:
-        samples = read_labelled(root, weak_au=False)[0][FERPLUS]
+        samples = read_labelled(root, datasets=DEFAULT_DATASETS, weak_au=False)[0][FERPLUS]
     else:
-        samples, _ = _READERS[dataset](Archive(root, dataset))
+        samples, _ = find_dataset(dataset).samples(root)
     chosen = [s for s in samples if s.split == split]
     if not chosen:
         known = ", ".join(sorted({s.split for s in samples}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,26 +17,21 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from fer_core.data.archive import Archive, DataError
+from fer_core.data.archive import DataError
 from fer_core.data.circumplex import CircumplexReconciliation
-from fer_core.data.ckplus import NAME as CKPLUS
-from fer_core.data.ckplus import read_ckplus
 from fer_core.data.crops import aligned_crops
-from fer_core.data.diffusionfer import NAME as DIFFUSIONFER
-from fer_core.data.diffusionfer import read_diffusionfer
-from fer_core.data.ferplus import NAME as FERPLUS
-from fer_core.data.ferplus import read_ferplus
+from fer_core.data.readers.ckplus import NAME as CKPLUS
+from fer_core.data.readers.diffusionfer import NAME as DIFFUSIONFER
+from fer_core.data.readers.ferplus import NAME as FERPLUS
+from fer_core.data.readers.registry import find_dataset
 from fer_core.data.sample import Sample
 from fer_core.data.shards import Shard, build_shard, encode_crop
 from fer_core.data.votes import load_affectnet_c25
 from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 
-READERS: dict[str, Callable[[Archive], tuple[list[Sample], dict[str, int]]]] = {
-    FERPLUS: read_ferplus,
-    CKPLUS: read_ckplus,
-    DIFFUSIONFER: read_diffusionfer,
-}
+#: What the shipped model learns from. FER+ gets labels made from the other two.
+DEFAULT_DATASETS = (FERPLUS, CKPLUS, DIFFUSIONFER)
 C25_FOLDER = "affectnetc25"
 BLENDSHAPES = "blendshapes.csv.gz"
 #: A unit that a model labelled counts this much against one that a FACS coder labelled.
@@ -44,23 +39,34 @@ WEAK_AU_WEIGHT = 0.3
 MANIFEST = "manifest.json"
 
 
-def read_labelled(root: Path, *, weak_au: bool = True) -> tuple[dict[str, list[Sample]], dict[str, Any]]:
+def read_labelled(
+    root: Path, *, datasets: Sequence[str] = DEFAULT_DATASETS, weak_au: bool = True
+) -> tuple[dict[str, list[Sample]], dict[str, Any]]:
     """All samples with all labels that can be had for them, and what the manifest says of the labels.
 
-    FER+ gets valence-arousal from its votes (:mod:`fer_core.data.circumplex`) and weak action units from blendshape
-    scores (:mod:`fer_core.data.weak_au`).
+    Where FER+, CK+ and DiffusionFER (``DEFAULT_DATASETS``) are all among the data sets, FER+ gets valence-arousal from
+    its votes (:mod:`fer_core.data.circumplex`) and weak action units from blendshape scores
+    (:mod:`fer_core.data.weak_au`). The others have the labels that their readers find.
 
     Args:
         root: folder of the archives.
+        datasets: names of the registry (:mod:`fer_core.data.readers.registry`).
         weak_au: whether to make the weak action units, which needs scikit-learn.
 
     Raises:
-        DataError: when a file or column is missing.
+        DataError: when a data set is unknown, or a file or column is missing.
     """
     samples: dict[str, list[Sample]] = {}
     about: dict[str, Any] = {"dropped": {}}
-    for name, reader in READERS.items():
-        samples[name], about["dropped"][name] = reader(Archive(root, name))
+    for name, info in {name: find_dataset(name) for name in datasets}.items():
+        samples[name], about["dropped"][name] = info.samples(root)
+    if set(DEFAULT_DATASETS) <= samples.keys():
+        _make_labels(root, samples, about, weak_au=weak_au)
+    return samples, about
+
+
+def _make_labels(root: Path, samples: dict[str, list[Sample]], about: dict[str, Any], *, weak_au: bool) -> None:
+    """Gives FER+ valence-arousal and weak action units, and tells ``about`` how."""
     fit = [s for s in samples[DIFFUSIONFER] if s.split == "train"]
     reconciliation = CircumplexReconciliation.fit(
         load_affectnet_c25(root / C25_FOLDER),
@@ -73,14 +79,32 @@ def read_labelled(root: Path, *, weak_au: bool = True) -> tuple[dict[str, list[S
         samples[FERPLUS], about["weak_au"] = _add_weak_au(root, samples[FERPLUS], samples[CKPLUS])
     about["circumplex"] = reconciliation.to_dict()
     about["va_class_means"] = {name: _class_means(samples[name]) for name in (FERPLUS, DIFFUSIONFER)}
-    return samples, about
 
 
-def prepare(root: Path, out: Path, processes: int, geometry: CropGeometry = DEFAULT_GEOMETRY) -> dict[str, Any]:
-    """Writes ``out/<dataset>.npz`` and ``out/manifest.json``; returns the manifest."""
-    importlib.import_module("fer_core.data.weak_au")  # a missing package is told before anything is read
+def prepare(
+    root: Path,
+    out: Path,
+    processes: int,
+    geometry: CropGeometry = DEFAULT_GEOMETRY,
+    *,
+    datasets: Sequence[str] = DEFAULT_DATASETS,
+) -> dict[str, Any]:
+    """Writes ``out/<dataset>.npz`` and ``out/manifest.json``; returns the manifest.
+
+    Args:
+        root: folder of the archives.
+        out: made when missing.
+        processes: that align faces.
+        geometry: of the crops.
+        datasets: names of the registry, each once; ``folder:mine`` becomes ``mine.npz``.
+
+    Raises:
+        DataError: when a data set is unknown, a file or column is missing, or an image cannot be read.
+    """
+    if set(DEFAULT_DATASETS) <= set(datasets):
+        importlib.import_module("fer_core.data.weak_au")  # a missing package is told before anything is read
     out.mkdir(parents=True, exist_ok=True)
-    samples, about = read_labelled(root)
+    samples, about = read_labelled(root, datasets=datasets)
     manifest: dict[str, Any] = {
         "geometry": geometry.to_dict(),
         "expressions": EXPRESSIONS,
@@ -89,15 +113,15 @@ def prepare(root: Path, out: Path, processes: int, geometry: CropGeometry = DEFA
         "labels": about,
     }
     for name, listed in samples.items():
-        path = out / f"{name}.npz"
-        jpegs, sources = _crops(root, name, listed, geometry, processes, path)
+        path = out / f"{name.rpartition(':')[2]}.npz"
+        jpegs, sources = _crops(root, find_dataset(name).archive, listed, geometry, processes, path)
         build_shard(name, geometry, listed, jpegs, sources).save(path)
         manifest["datasets"][name] = {
             "images": dict(Counter(s.split for s in listed)),
             "landmarks": dict(Counter(sources)),
             "landmark_coverage": 1 - sources.count("none") / len(sources),
             "dropped": about["dropped"][name],
-            "expressions": dict(Counter(EXPRESSIONS[int(np.argmax(s.votes))] for s in listed)),
+            "expressions": dict(Counter(EXPRESSIONS[int(np.argmax(s.votes))] for s in listed if _is_rated(s))),
             "bytes": path.stat().st_size,
         }
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
@@ -116,15 +140,21 @@ def load_shards(folder: Path) -> list[Shard]:
     return [Shard.load(p) for p in paths]
 
 
+def _is_rated(sample: Sample) -> bool:
+    return bool(np.isfinite(sample.votes).all())
+
+
 def _crops(
-    root: Path, name: str, samples: Sequence[Sample], geometry: CropGeometry, processes: int, path: Path
+    root: Path, archive: str, samples: Sequence[Sample], geometry: CropGeometry, processes: int, path: Path
 ) -> tuple[list[bytes], list[str]]:
     paths = [s.path for s in samples]
     known = _known(path)
     if known and known.geometry == geometry and known.path.tolist() == paths:
         return known.jpegs, known.landmark_source.tolist()
-    with aligned_crops(root, name, paths, geometry, processes) as crops:
-        found = [(encode_crop(crop), source) for crop, source in tqdm(crops, desc=name, total=len(paths), unit="image")]
+    with aligned_crops(root, archive, paths, geometry, processes) as crops:
+        found = [
+            (encode_crop(crop), source) for crop, source in tqdm(crops, desc=archive, total=len(paths), unit="image")
+        ]
     return [jpeg for jpeg, _ in found], [source for _, source in found]
 
 

@@ -1,4 +1,4 @@
-"""The fixed lists that say what is held out, and the procedures that drew them.
+"""What is held out: fixed lists, the procedures that drew them, and a rule for data sets without official splits.
 
 ``ckplus_test_subjects``: 43 of the 123 subjects of CK+, balanced over action units.
 ``diffusionfer_test``: half of DiffusionFER's image names, stratified by expression; never used for fitting anything.
@@ -9,7 +9,8 @@ the record and for other data sets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from importlib import resources
 
 import numpy as np
@@ -109,3 +110,34 @@ def stratified_half(names: Sequence[str], classes: Sequence[str], *, seed: int =
         members = sorted(n for n, c in zip(names, classes, strict=True) if c == label)
         chosen += [members[i] for i in rng.permutation(len(members))[: len(members) // 2]]
     return sorted(chosen)
+
+
+def split_groups(groups: Iterable[str], *, train: float = 0.7, valid: float = 0.15) -> dict[str, str]:
+    """``train``, ``valid`` or ``test`` for each group (person, video), for data sets that have no official split.
+
+    The groups are ordered by a hash of their names and cut at the given shares, so that the same groups get the same
+    splits on every machine, whatever their order. From three groups on, no split is empty.
+
+    Args:
+        groups: names; repeated ones count once.
+        train: share of the groups for training, inside 0..1.
+        valid: share for validation; the rest is for testing.
+
+    Raises:
+        ValueError: when the shares leave nothing to test on.
+    """
+    if not (train > 0 and valid > 0 and train + valid < 1):
+        raise ValueError(
+            f"shares of {train} and {valid} leave no test groups; give two shares above 0 with a sum below 1"
+        )
+    ordered = sorted(set(groups), key=lambda g: hashlib.sha256(g.encode()).digest())
+    count = len(ordered)
+    first = round(train * count)
+    second = first + round(valid * count)
+    if count >= 3:
+        first = min(max(first, 1), count - 2)
+        second = min(max(second, first + 1), count - 1)
+    return {
+        group: "train" if place < first else "valid" if place < second else "test"
+        for place, group in enumerate(ordered)
+    }

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from fer_core.types import ImageU8
+from fer_core.types import Floats, ImageU8
 
 Rng = np.random.Generator
 
@@ -41,7 +42,7 @@ class Augmentation:
 
     def apply(self, crop: ImageU8, rng: Rng) -> ImageU8:
         """A changed copy of the crop."""
-        crop = _geometry(crop, rng, self)
+        crop = _warp(crop, _movement(crop.shape[0], rng, self))
         if rng.random() < self.colour:
             crop = _table(crop, [_gain_table(g) for g in rng.uniform(0.8, 1.2, 3)])
         if rng.random() < self.light:
@@ -61,16 +62,27 @@ class Augmentation:
             crop = _erase(crop, rng)
         return crop
 
+    def move_mask(self, mask: Floats, rng: Rng) -> Floats:
+        """A mask (S, S) moved as :meth:`apply` moves a crop of that size with a generator in the same state."""
+        side = mask.shape[0]
+        moved: Floats = cv2.warpAffine(mask, _movement(side, rng, self), (side, side), flags=cv2.INTER_LINEAR)
+        return moved
 
-def _geometry(crop: ImageU8, rng: Rng, a: Augmentation) -> ImageU8:
-    side = crop.shape[0]
+
+def _movement(side: int, rng: Rng, a: Augmentation) -> npt.NDArray[np.float64]:
+    """(2, 3) similarity, mirrored or not."""
     centre = ((side - 1) / 2, (side - 1) / 2)
     angle = rng.uniform(-a.rotation_deg, a.rotation_deg)
-    matrix = cv2.getRotationMatrix2D(centre, angle, rng.uniform(1 - a.scale, 1 + a.scale))
+    matrix: npt.NDArray[np.float64] = cv2.getRotationMatrix2D(centre, angle, rng.uniform(1 - a.scale, 1 + a.scale))
     matrix[:, 2] += rng.uniform(-a.shift, a.shift, 2) * side
     if rng.random() < a.flip:
         matrix[0] = -matrix[0]
         matrix[0, 2] += side - 1
+    return matrix
+
+
+def _warp(crop: ImageU8, matrix: npt.NDArray[np.float64]) -> ImageU8:
+    side = crop.shape[0]
     warped: ImageU8 = cv2.warpAffine(
         crop, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

@@ -9,7 +9,7 @@ over the eight expressions; images whose winner is *unknown* or *not a face* wer
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.evaluate import metrics
+from fer_core.evaluate.agreement import icc
 from fer_core.evaluate.bootstrap import bootstrap_interval
 from fer_core.evaluate.calibration import expected_calibration_error
 from fer_core.evaluate.metrics import Integers, Reals
+from fer_core.evaluate.ranking import mean_average_precision, one_against_rest, per_column_average_precision
 from fer_core.labels import au_column
 
 #: Room for half precision in the sum of eight probabilities.
@@ -127,33 +129,48 @@ class Evaluation:
         kind = np.where(self.subject == "", "image", "person")
         return np.array([f"{d}/{k}/{u}" for d, k, u in zip(self.dataset, kind, unit, strict=True)], np.str_)
 
-    def metrics(self, *, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+    def metrics(
+        self, *, resamples: int = 1000, seed: int = 0, au_thresholds: Mapping[int, float] | None = None
+    ) -> dict[str, Any]:
         """All figures, ready for JSON (undefined is None); see :mod:`fer_core.evaluate.metrics` for conventions.
 
         Args:
-            resamples: of the bootstrap behind ``intervals`` (95 %); 0 leaves the intervals out.
+            resamples: of the bootstrap behind ``intervals`` (95 %, over people where they are known, otherwise over
+                images); 0 leaves the intervals out. The calibration error has none: resampling inflates it.
             seed: of the bootstrap.
+            au_thresholds: by unit, chosen on other faces (:func:`fer_core.evaluate.thresholds.choose_au_thresholds`);
+                units not named keep ``AU_THRESHOLD``. They add ``au_f1_chosen`` and ``f1_chosen``, ``threshold`` of
+                every unit.
 
         Returns:
             ``rows``, ``accuracy``, ``accuracy_clear``, ``mean_class_accuracy``, ``macro_f1``,
-            ``calibration_error``, ``ccc_valence``, ``ccc_arousal`` (and ``pearson_``, ``rmse_``, ``sagr_``),
-            ``au_auc``, ``au_f1`` (means over units), how many rows each rests on, per class under ``expressions``,
-            per unit under ``action_units``, ``confusion`` (labels in rows), ``intervals``. With several data sets these
-            pool all faces, and ``datasets`` holds the same figures of each.
+            ``mean_average_precision`` and ``expression_auc`` (one class against the rest), ``calibration_error``,
+            ``ccc_valence``, ``ccc_arousal`` (and ``pearson_``, ``rmse_``, ``sagr_``, ``icc_``), ``au_auc``, ``au_f1``,
+            ``au_average_precision`` (means over units), ``p_mtl``, how many rows each rests on, per class under
+            ``expressions``, per unit under ``action_units``, ``confusion`` (labels in rows), ``intervals``. With
+            several data sets these pool all faces, and ``datasets`` holds the same figures of each.
         """
         names = self.dataset_names()
         figures = {
             "rows": len(self),
             **_expression_figures(self.labelled_expressions()),
             **_va_figures(self.labelled_va()),
-            **_au_figures(self.labelled_au()),
+            **_au_figures(self.labelled_au(), au_thresholds),
         }
+        figures["p_mtl"] = _p_mtl(figures)
         if resamples:
-            figures["intervals"] = _intervals(self, resamples, seed)
+            figures["intervals"] = _intervals(self, resamples, seed, au_thresholds)
         result: dict[str, Any] = json_ready(figures)
         if len(names) > 1:
-            result["datasets"] = {n: self.for_dataset(n).metrics(resamples=resamples, seed=seed) for n in names}
+            result["datasets"] = {
+                n: self.for_dataset(n).metrics(resamples=resamples, seed=seed, au_thresholds=au_thresholds)
+                for n in names
+            }
         return result
+
+    def thresholds(self, chosen: Mapping[int, float] | None) -> Reals:
+        """(A,) threshold of every unit: the chosen one, otherwise ``AU_THRESHOLD``."""
+        return np.array([(chosen or {}).get(unit, metrics.AU_THRESHOLD) for unit in self.action_units], np.float64)
 
 
 def _valid_votes(votes: Reals) -> Bools:
@@ -179,12 +196,17 @@ def _expression_figures(faces: Evaluation) -> dict[str, Any]:
     clear = top > votes.sum(axis=1) / 2
     confusion = metrics.confusion_matrix(target, pred, len(faces.expressions))
     scores = metrics.scores_of_confusion(confusion)
+    ones = one_against_rest(target, len(faces.expressions))
+    auc = metrics.per_unit_auc(faces.expression_probs, ones)
+    precision = per_column_average_precision(faces.expression_probs, ones)
     per_class = {
         name: {
             "precision": scores.precision[n],
             "recall": scores.recall[n],
             "f1": scores.f1[n],
             "support": scores.support[n],
+            "average_precision": precision[n],
+            "auc": auc[n],
             "mean_va_pred": _column_means(faces.va_pred[target == n]),
             "mean_va_distance": metrics.nan_mean(np.linalg.norm(faces.va_pred[target == n], axis=1)),
         }
@@ -198,6 +220,8 @@ def _expression_figures(faces: Evaluation) -> dict[str, Any]:
         "accuracy_clear_rows": int(clear.sum()),
         "mean_class_accuracy": metrics.nan_mean(scores.recall),
         "macro_f1": metrics.nan_mean(scores.f1),
+        "mean_average_precision": metrics.nan_mean(precision),
+        "expression_auc": metrics.nan_mean(auc),
         "calibration_error": expected_calibration_error(faces.expression_probs, target),
         "expressions": per_class,
         "confusion": confusion,
@@ -213,27 +237,52 @@ def _va_figures(faces: Evaluation) -> dict[str, Any]:
     for measure in (metrics.ccc, metrics.pearson, metrics.rmse, metrics.sagr):
         for n, name in enumerate(VA_NAMES):
             figures[f"{measure.__name__}_{name}"] = measure(faces.va_pred[:, n], faces.va_target[:, n])
+    for n, name in enumerate(VA_NAMES):
+        figures[f"icc_{name}"] = icc(np.stack([faces.va_pred[:, n], faces.va_target[:, n]], axis=1))
     return figures
 
 
-def _au_figures(faces: Evaluation) -> dict[str, Any]:
+def _au_figures(faces: Evaluation, chosen: Mapping[int, float] | None) -> dict[str, Any]:
     auc = metrics.per_unit_auc(faces.au_probs, faces.au_target)
     f1 = metrics.per_unit_f1(faces.au_probs, faces.au_target)
+    precision = per_column_average_precision(faces.au_probs, faces.au_target)
     present = (faces.au_target >= metrics.AU_THRESHOLD).sum(axis=0)
     known = (~np.isnan(faces.au_target)).sum(axis=0)
-    per_unit = {
-        au_column(unit): {"auc": auc[n], "f1": f1[n], "positives": present[n], "rows": known[n]}
+    per_unit: dict[str, dict[str, Any]] = {
+        au_column(unit): {
+            "auc": auc[n],
+            "average_precision": precision[n],
+            "f1": f1[n],
+            "positives": present[n],
+            "rows": known[n],
+        }
         for n, unit in enumerate(faces.action_units)
     }
-    return {
+    figures: dict[str, Any] = {
         "au_rows": len(faces),
         "au_auc": metrics.nan_mean(auc),
         "au_f1": metrics.nan_mean(f1),
+        "au_average_precision": metrics.nan_mean(precision),
         "action_units": per_unit,
     }
+    if chosen is not None:
+        limits = faces.thresholds(chosen)
+        tuned = metrics.per_unit_f1(faces.au_probs, faces.au_target, limits)
+        figures["au_f1_chosen"] = metrics.nan_mean(tuned)
+        for n, unit in enumerate(faces.action_units):
+            per_unit[au_column(unit)] |= {"threshold": limits[n], "f1_chosen": tuned[n]}
+    return figures
 
 
-def _intervals(faces: Evaluation, resamples: int, seed: int) -> dict[str, tuple[float, float]]:
+def _p_mtl(figures: Mapping[str, Any]) -> float:
+    """With the chosen thresholds where there are any."""
+    unit_f1 = figures.get("au_f1_chosen", figures["au_f1"])
+    return metrics.p_mtl(figures["ccc_valence"], figures["ccc_arousal"], figures["macro_f1"], unit_f1)
+
+
+def _intervals(
+    faces: Evaluation, resamples: int, seed: int, chosen: Mapping[int, float] | None
+) -> dict[str, tuple[float, float]]:
     """95 % intervals of the headline figures, each over the faces with that label."""
 
     def interval(kept: Evaluation, statistic: Callable[[Integers], float]) -> tuple[float, float]:
@@ -241,12 +290,43 @@ def _intervals(faces: Evaluation, resamples: int, seed: int) -> dict[str, tuple[
 
     rated, placed, coded = faces.labelled_expressions(), faces.labelled_va(), faces.labelled_au()
     target, pred, classes = rated.majority(), rated.predicted(), len(faces.expressions)
-    pred_va, target_va = placed.va_pred, placed.va_target
-    probs, units = coded.au_probs, coded.au_target
-    return {
+    class_probs, ones = rated.expression_probs, one_against_rest(target, classes)
+    probs, units, limits = coded.au_probs, coded.au_target, coded.thresholds(chosen)
+    found = {
         "accuracy": interval(rated, lambda i: metrics.accuracy(target[i], pred[i])),
+        "mean_class_accuracy": interval(rated, lambda i: metrics.mean_class_accuracy(target[i], pred[i], classes)),
         "macro_f1": interval(rated, lambda i: metrics.macro_f1(target[i], pred[i], classes)),
-        "ccc_valence": interval(placed, lambda i: metrics.ccc(pred_va[i, 0], target_va[i, 0])),
-        "ccc_arousal": interval(placed, lambda i: metrics.ccc(pred_va[i, 1], target_va[i, 1])),
+        "mean_average_precision": interval(rated, lambda i: mean_average_precision(class_probs[i], ones[i])),
         "au_auc": interval(coded, lambda i: metrics.nan_mean(metrics.per_unit_auc(probs[i], units[i]))),
+        "au_f1": interval(coded, lambda i: metrics.nan_mean(metrics.per_unit_f1(probs[i], units[i]))),
     }
+    if chosen is not None:
+        found["au_f1_chosen"] = interval(
+            coded, lambda i: metrics.nan_mean(metrics.per_unit_f1(probs[i], units[i], limits))
+        )
+    for n, name in enumerate(VA_NAMES):
+        pair = placed.va_pred[:, n], placed.va_target[:, n]
+        for measure in (metrics.ccc, metrics.pearson, metrics.rmse, metrics.sagr):
+            found[f"{measure.__name__}_{name}"] = interval(placed, _of_rows(measure, *pair))
+    if len(rated) and len(placed) and len(coded):
+        found["p_mtl"] = interval(faces, _p_mtl_of_rows(faces, chosen))
+    return found
+
+
+def _of_rows(measure: Callable[[Reals, Reals], float], pred: Reals, target: Reals) -> Callable[[Integers], float]:
+    return lambda rows: measure(pred[rows], target[rows])
+
+
+def _p_mtl_of_rows(faces: Evaluation, chosen: Mapping[int, float] | None) -> Callable[[Integers], float]:
+    """The multi-task figure as a function of rows, each task over the rows that have its label."""
+    target, pred, limits = faces.majority(), faces.predicted(), faces.thresholds(chosen)
+    rated, placed = target >= 0, ~np.isnan(faces.va_target).any(axis=1)
+
+    def figure(rows: Integers) -> float:
+        r, p = rows[rated[rows]], rows[placed[rows]]
+        valence, arousal = (metrics.ccc(faces.va_pred[p, n], faces.va_target[p, n]) for n in range(len(VA_NAMES)))
+        f1 = metrics.macro_f1(target[r], pred[r], len(faces.expressions))
+        units = metrics.per_unit_f1(faces.au_probs[rows], faces.au_target[rows], limits)
+        return metrics.p_mtl(valence, arousal, f1, metrics.nan_mean(units))
+
+    return figure

@@ -7,7 +7,8 @@ Conventions, for every function here
       in columns.
     - Valence and arousal lie in [-1, 1]; variances are biased (1/N), as in the CCC of the field.
     - Action units: label 1 present, 0 absent, NaN unknown (skipped); a unit is *predicted present* from probability
-      0.5 (``AU_THRESHOLD``) on, and a soft label counts as present from 0.5 on. ROC AUC needs no threshold.
+      0.5 (``AU_THRESHOLD``) on unless told otherwise, and a soft label counts as present from 0.5 on. ROC AUC needs no
+      threshold.
     - Precision, recall and F1 agree with scikit-learn's ``zero_division=nan``: F1 is ``2 tp / (2 tp + fp + fn)``,
       undefined when nothing is present and nothing is predicted.
 """
@@ -157,7 +158,7 @@ def roc_auc(probs: Reals, target: Reals) -> float:
     The Mann-Whitney form: the share of (present, absent) pairs ranked right, a tie counting one half
     (Hanley & McNeil, Radiology 143, 1982).
     """
-    scores, present = _known(probs, target)
+    scores, present = known_rows(probs, target)
     positives = int(present.sum())
     negatives = present.size - positives
     if positives == 0 or negatives == 0:
@@ -167,10 +168,10 @@ def roc_auc(probs: Reals, target: Reals) -> float:
     return float((ranks[present].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def au_f1(probs: Reals, target: Reals) -> float:
-    """F1 of one unit at ``AU_THRESHOLD`` over its known rows, 0..1."""
-    scores, present = _known(probs, target)
-    predicted = scores >= AU_THRESHOLD
+def au_f1(probs: Reals, target: Reals, threshold: float = AU_THRESHOLD) -> float:
+    """F1 of one unit, predicted present from ``threshold`` on, over its known rows, 0..1."""
+    scores, present = known_rows(probs, target)
+    predicted = scores >= threshold
     positives = int(present.sum()) + int(predicted.sum())  # 2 tp + fp + fn
     return 2 * int((present & predicted).sum()) / positives if positives else float("nan")
 
@@ -180,12 +181,30 @@ def per_unit_auc(probs: Reals, target: Reals) -> Reals:
     return np.array([roc_auc(probs[:, unit], target[:, unit]) for unit in range(probs.shape[1])], np.float64)
 
 
-def per_unit_f1(probs: Reals, target: Reals) -> Reals:
-    """F1 (A,) of every unit of (N, A)."""
-    return np.array([au_f1(probs[:, unit], target[:, unit]) for unit in range(probs.shape[1])], np.float64)
+def per_unit_f1(probs: Reals, target: Reals, thresholds: Reals | None = None) -> Reals:
+    """F1 (A,) of every unit of (N, A), each at its threshold (A,); None is ``AU_THRESHOLD`` for all."""
+    limits = np.full(probs.shape[1], AU_THRESHOLD) if thresholds is None else thresholds
+    return np.array([au_f1(probs[:, u], target[:, u], float(limits[u])) for u in range(probs.shape[1])], np.float64)
 
 
-def _known(probs: Reals, target: Reals) -> tuple[Reals, npt.NDArray[np.bool_]]:
+def known_rows(probs: Reals, target: Reals) -> tuple[Reals, npt.NDArray[np.bool_]]:
+    """Scores of the rows with a label, and whether that says *present*.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     _check_pair(probs, target)
     known = ~np.isnan(target)
     return probs[known], target[known] >= AU_THRESHOLD
+
+
+# ---- all tasks together
+
+
+def p_mtl(valence_ccc: float, arousal_ccc: float, expression_f1: float, unit_f1: float) -> float:
+    """The multi-task challenges' figure, in [-1, 3]: mean CCC + mean F1 of the classes + mean F1 of the units.
+
+    Kollias, "ABAW: Learning from Synthetic Data & Multi-Task Learning Challenges", ECCV workshops 2022. NaN when one of
+    the tasks is undefined. (Its classes include *other*, which this project has not.)
+    """
+    return (valence_ccc + arousal_ccc) / 2 + expression_f1 + unit_f1

@@ -9,8 +9,9 @@ predictions and labels are constant and equal scores CCC 0 instead of 0 / 0.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
+
+from fer_core.losses.rows import check_mask, masked_rows
 
 
 def ccc_loss(pred: Tensor, target: Tensor, mask: Tensor, epsilon: float = 1e-8) -> Tensor:
@@ -32,10 +33,8 @@ def ccc_loss(pred: Tensor, target: Tensor, mask: Tensor, epsilon: float = 1e-8) 
     """
     if pred.ndim != 2 or target.shape != pred.shape:
         raise ValueError(f"pred and target must both be (B, 2), got {tuple(pred.shape)} and {tuple(target.shape)}")
-    if mask.dtype != torch.bool or mask.shape != pred.shape[:1]:
-        raise ValueError(f"mask must be bool of shape ({len(pred)},), got {mask.dtype} {tuple(mask.shape)}")
-    x = pred[mask]  # (M, D)
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    check_mask(mask, len(pred))
+    x = masked_rows(pred, mask)  # (M, D)
     y = target[mask].to(x.dtype)  # (M, D)
     if len(x) < 2:
         return (x * 0).sum()

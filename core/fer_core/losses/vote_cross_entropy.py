@@ -7,9 +7,10 @@ whole distribution of its votes instead of the winner alone. We add a mask, so t
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
+
+from fer_core.losses.rows import check_mask, masked_rows
 
 
 def vote_cross_entropy(
@@ -34,12 +35,10 @@ def vote_cross_entropy(
         raise ValueError(
             f"logits and target_probs must both be (B, E), got {tuple(logits.shape)} and {tuple(target_probs.shape)}"
         )
-    if mask.dtype != torch.bool or mask.shape != logits.shape[:1]:
-        raise ValueError(f"mask must be bool of shape ({len(logits)},), got {mask.dtype} {tuple(mask.shape)}")
+    check_mask(mask, len(logits))
     if class_weights is not None and class_weights.shape != logits.shape[1:]:
         raise ValueError(f"class_weights must be ({logits.shape[1]},), got {tuple(class_weights.shape)}")
-    rows = logits[mask]  # (M, E): indexing, not multiplying, keeps the NaN of missing labels out of the gradient
-    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))  # half precision loses the small probabilities
+    rows = masked_rows(logits, mask)  # (M, E)
     targets = target_probs[mask].to(rows.dtype)  # (M, E)
     weights = None if class_weights is None else class_weights.to(rows)
     total = functional.cross_entropy(rows, targets, weight=weights, reduction="sum")

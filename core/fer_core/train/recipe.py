@@ -1,32 +1,48 @@
-"""What a training run does, as one TOML file. An unknown key is an error with a suggestion."""
+"""What a training run does, as one TOML file. An unknown key is an error with a suggestion.
+
+A recipe says everything but the data: backbone, head, losses with their weights, mixing, sampler, optimiser, and stages
+in which some parts learn and others stay. The names of heads, losses and so on, with their options, are checked by
+:func:`fer_core.train.parts.check` against the functions that they call; here is the structure alone, which needs no
+PyTorch.
+"""
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from fer_core.data.transforms import Augmentation
+from fer_core.train.options import RecipeError, check_keys, suggest, typed
 
+__all__ = ["Recipe", "RecipeError", "Stage", "load_recipe", "parse_recipe", "recipe_from_dict", "shipped_recipes"]
 
-class RecipeError(Exception):
-    """A recipe cannot be used; the message names the key and the remedy."""
+#: A name with options, or nothing: ``{"name": "linear", ...}``.
+Options = Mapping[str, Any]
+
+#: Keys of recipes in older checkpoints, each the weight of what is now a table of its own in ``losses``.
+_FORMER_WEIGHTS = {"expression_weight": "votes", "va_weight": "va_ccc", "au_weight": "au"}
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Some epochs at one resolution, with a warm-up and a half cosine of their own.
 
-    Later stages may see more (progressive learning, Tan & Le 2021), or go over the data again (warm restarts,
-    Loshchilov & Hutter 2017).
+    Later stages may see more (progressive learning, Tan & Le 2021), go over the data again (warm restarts, Loshchilov
+    & Hutter 2017), or train one head after the other on frozen features.
     """
 
     epochs: int
     size_px: int
+    train: str = ""
+    """What learns: a stage of the head (:mod:`fer_core.models.staged`), such as ``au``; everything when empty."""
+
+
+def _default_losses() -> dict[str, dict[str, Any]]:
+    return {name: {"weight": 1.0} for name in ("votes", "va_ccc", "au")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +51,24 @@ class Recipe:
 
     description: str = ""
     backbone: str = "tf_efficientnet_lite0"
+    """Any timm model name."""
     imagenet: bool = True
+    """Start from ImageNet weights out of an installed package."""
+    weights: str = ""
+    """File to start the backbone from instead of ``imagenet``: a state dict under timm's names, or a checkpoint."""
     dropout: float = 0.2
     drop_path_rate: float = 0.1
+    head: Options = field(default_factory=lambda: {"name": "linear"})
+    losses: Mapping[str, Options] = field(default_factory=_default_losses)
+    """By name: ``weight`` (1 where not given) and the options of the loss."""
+    mixing: Options = field(default_factory=lambda: {"name": "none"})
+    sampler: Options = field(default_factory=lambda: {"name": "shuffle"})
+    optimizer: Options = field(default_factory=lambda: {"name": "adamw"})
+    frames: int = 1
+    """Consecutive frames of a video that make one sample; a head with a memory reads more than 1."""
     seed: int = 1
     batch_size: int = 64
+    """Over all processes."""
     stages: tuple[Stage, ...] = (Stage(7, 80),)
     repeats: Mapping[str, int] = field(default_factory=dict)
     """How often an epoch visits each image of a data set; 1 where not named."""
@@ -53,10 +82,13 @@ class Recipe:
     gradient_clip: float = 2.0
     """Largest norm of the gradient."""
     ema_decay: float = 0.998
-    """The weights that are evaluated and shipped are an exponential moving average."""
-    expression_weight: float = 1.0
-    va_weight: float = 1.0
-    au_weight: float = 1.0
+    """The weights that are evaluated and shipped are an exponential moving average; 0 takes the weights themselves."""
+    precision: str = "fp32"
+    """``fp32``, or ``bf16`` or ``fp16`` for autocast where the device has it."""
+    early_stopping: int = 0
+    """Epochs without a better ``monitor`` after which the run ends and gives its best; 0 never ends early."""
+    monitor: str = "accuracy"
+    """Figure of :func:`fer_core.train.validation.validate`; more is better."""
     refine_steps: int = 0
     """Steps of the second stage on frozen features (:mod:`fer_core.train.refine`); 0 leaves it out."""
     refine_learning_rate: float = 2e-3
@@ -69,7 +101,9 @@ class Recipe:
     checkpoint_every: int = 100
     """Steps between checkpoints."""
     workers: int = 0
-    """Processes that load data beside the one that trains."""
+    """Processes that load data beside each one that trains."""
+    tensorboard: bool = False
+    """Write the log for TensorBoard too."""
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     @property
@@ -108,7 +142,7 @@ def load_recipe(name_or_path: str, overrides: Mapping[str, str] | None = None) -
     else:
         known = shipped_recipes()
         if name_or_path not in known:
-            raise RecipeError(f"no recipe {name_or_path!r}{_suggest(name_or_path, known)}; list them: fer-core recipes")
+            raise RecipeError(f"no recipe {name_or_path!r}{suggest(name_or_path, known)}; list them: fer-core recipes")
         recipe = known[name_or_path]
     for key, value in (overrides or {}).items():
         recipe = _override(recipe, key, value)
@@ -126,70 +160,103 @@ def parse_recipe(text: str, name: str) -> Recipe:
 
 def recipe_from_dict(values: Mapping[str, Any], name: str) -> Recipe:
     """A recipe from the values of a TOML file or of a checkpoint."""
-    given = dict(values)
-    _check_keys(given, Recipe, name)
+    given = _with_losses(values)
+    plain = Recipe()
+    check_keys(given, [f.name for f in fields(Recipe)], name)
     for key, value in given.items():
+        where = f"{name}, {key}"
         if key == "augmentation":
-            given[key] = _augmentation(value, f"{name}, augmentation")
+            given[key] = _augmentation(value, where)
         elif key == "stages":
-            given[key] = _stages(value, f"{name}, stages")
+            given[key] = _stages(value, where)
+        elif key == "losses":
+            given[key] = _losses(value, where)
+        elif key in ("head", "mixing", "sampler", "optimizer"):
+            given[key] = _named(value, where)
         else:
-            given[key] = _typed(value, getattr(Recipe(), key), f"{name}, {key}")
-    return Recipe(**given)
+            given[key] = typed(value, getattr(plain, key), where)
+    recipe = Recipe(**given)
+    if recipe.precision not in ("fp32", "bf16", "fp16"):
+        raise RecipeError(f"{name}, precision: expected fp32, bf16 or fp16, not {recipe.precision!r}")
+    return recipe
 
 
-def _augmentation(values: Mapping[str, Any], where: str) -> Augmentation:
-    _check_keys(values, Augmentation, where)
+def _with_losses(values: Mapping[str, Any]) -> dict[str, Any]:
+    given = dict(values)
+    former = {key: given.pop(key) for key in _FORMER_WEIGHTS if key in given}
+    if former:
+        given["losses"] = {_FORMER_WEIGHTS[key]: {"weight": weight} for key, weight in former.items()}
+    return given
+
+
+def _augmentation(values: Any, where: str) -> Augmentation:
+    check_keys(values, [f.name for f in fields(Augmentation)], where)
     plain = Augmentation()
-    return replace(plain, **{k: _typed(v, getattr(plain, k), f"{where}.{k}") for k, v in values.items()})
+    return replace(plain, **{k: typed(v, getattr(plain, k), f"{where}.{k}") for k, v in values.items()})
 
 
 def _stages(values: Any, where: str) -> tuple[Stage, ...]:
     if not isinstance(values, list | tuple) or not values:
         raise RecipeError(f"{where}: expected a list such as [{{ epochs = 2, size_px = 112 }}]")
+    stages = []
     for stage in values:
-        _check_keys(stage, Stage, where)
-        if set(stage) != {"epochs", "size_px"} or not all(type(v) is int and v > 0 for v in stage.values()):
-            raise RecipeError(f"{where}: each needs epochs and size_px, whole and above 0, not {stage}")
-    return tuple(Stage(**stage) for stage in values)
+        check_keys(stage, [f.name for f in fields(Stage)], where)
+        epochs, size_px = stage.get("epochs"), stage.get("size_px")
+        if not all(type(n) is int and n > 0 for n in (epochs, size_px)):
+            raise RecipeError(f"{where}: each needs epochs and size_px, whole and above 0, not {dict(stage)}")
+        stages.append(Stage(epochs, size_px, typed(stage.get("train", ""), "", f"{where}.train")))
+    return tuple(stages)
 
 
-def _typed(value: Any, default: Any, where: str) -> Any:
-    """The value in the type of the default; a whole number does for a real one."""
-    wanted = type(default)
-    if wanted is float and type(value) is int:
-        return float(value)
-    if type(value) is not wanted:
-        raise RecipeError(f"{where}: expected {wanted.__name__}, not {value!r}")
-    return value
+def _losses(values: Any, where: str) -> dict[str, Options]:
+    if not isinstance(values, Mapping) or not values:
+        raise RecipeError(f"{where}: expected at least one table such as [losses.cross_entropy], not {values!r}")
+    losses: dict[str, Options] = {}
+    for loss, options in values.items():
+        if not isinstance(options, Mapping):
+            raise RecipeError(f"{where}.{loss}: expected a table such as {{ weight = 0.5 }}, not {options!r}")
+        weight = typed(options.get("weight", 1.0), 1.0, f"{where}.{loss}.weight")
+        if weight < 0:
+            raise RecipeError(f"{where}.{loss}.weight: expected 0 or more, not {weight}")
+        losses[loss] = {**options, "weight": weight}
+    return losses
+
+
+def _named(values: Any, where: str) -> Options:
+    if not isinstance(values, Mapping) or type(values.get("name")) is not str:
+        raise RecipeError(f'{where}: expected a table with a name, such as {{ name = "..." }}, not {values!r}')
+    return dict(values)
 
 
 def _override(recipe: Recipe, dotted: str, text: str) -> Recipe:
+    """The recipe with one value, however deep (``losses.focal.gamma``, ``stages.0.epochs``), in place of another."""
+    where = f"--set {dotted}={text}"
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text  # a bare word is a string
-    head, _, rest = dotted.partition(".")
-    if head == "augmentation" and rest:
-        _check_keys({rest: value}, Augmentation, "--set")
-        value = _typed(value, getattr(recipe.augmentation, rest), f"--set {dotted}={text}")
-        return replace(recipe, augmentation=replace(recipe.augmentation, **{rest: value}))
-    if head in ("stages", "augmentation"):
-        raise RecipeError(f"--set {dotted}: write it in a recipe file instead")
-    _check_keys({dotted: value}, Recipe, "--set")
-    value = _typed(value, getattr(recipe, dotted), f"--set {dotted}={text}")
-    return replace(recipe, **{dotted: value})
+    values = asdict(recipe)
+    *path, last = dotted.split(".")
+    inner: Any = values
+    for key in path:
+        inner = _step(inner, key, where)
+    if inner is values:
+        check_keys({last: value}, values, where)
+    if isinstance(inner, list | tuple):
+        raise RecipeError(f"{where}: name a key of it, such as {dotted}.epochs")
+    if not isinstance(inner, dict):
+        raise RecipeError(f"{where}: {'.'.join(path)} has no keys")
+    inner[last] = value
+    return recipe_from_dict(values, where)
 
 
-def _check_keys(given: Any, kind: type, where: str) -> None:
-    if not isinstance(given, Mapping):
-        raise RecipeError(f"{where}: expected a table of keys and values, not {given!r}")
-    known = [f.name for f in fields(kind)]
-    for key in given:
-        if key not in known:
-            raise RecipeError(f"{where}: unknown key {key!r}{_suggest(key, known)}")
-
-
-def _suggest(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _step(inner: Any, key: str, where: str) -> Any:
+    if isinstance(inner, list | tuple):
+        if not key.isdecimal() or int(key) >= len(inner):
+            raise RecipeError(f"{where}: expected a number from 0 to {len(inner) - 1}, not {key!r}")
+        return inner[int(key)]
+    if not isinstance(inner, dict):
+        raise RecipeError(f"{where}: {key!r} is no key of {inner!r}")
+    if key not in inner:
+        raise RecipeError(f"{where}: unknown key {key!r}{suggest(key, inner)}")
+    return inner[key]

@@ -2,165 +2,241 @@
 
 from __future__ import annotations
 
-import json
-import math
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from accelerate import Accelerator
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from fer_core.data.dataset import ShardDataset, epoch_batches, ordered_batches
+from fer_core.data.dataset import ShardDataset, epoch_batches
 from fer_core.data.shards import Shard
-from fer_core.evaluate.metrics import accuracy, ccc
-from fer_core.labels import ACTION_UNITS, EXPRESSIONS
-from fer_core.models.backbones import create_backbone
-from fer_core.models.multitask import MultitaskNet
-from fer_core.train.checkpoint import load_checkpoint, save_checkpoint
+from fer_core.models.multitask import MultitaskNet, Outputs
+from fer_core.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from fer_core.train.journal import Journal
+from fer_core.train.networks import create_model, features_of, set_mode
+from fer_core.train.objective import Objective, Setting
+from fer_core.train.optimizers import learning_rate, parameter_groups
+from fer_core.train.parts import View, canonical_region, check, mixing_of, optimizer_of, sam_radius, sampler_of
+from fer_core.train.processes import (
+    accelerator_for,
+    broadcast_buffers,
+    generator_states,
+    restore_generators,
+    share_of,
+    synchronised,
+    whole_batch,
+)
 from fer_core.train.recipe import Recipe, RecipeError, recipe_from_dict
 from fer_core.train.refine import refine_heads
 from fer_core.train.resolution import resized
-from fer_core.train.task import multitask_losses
+from fer_core.train.sam import SAM, frozen_running_statistics
+from fer_core.train.validation import validate
 
 CHECKPOINT = "checkpoint.pt"
+BEST = "best.pt"
 REFINED = "refined.pt"
-LOG = "log.jsonl"
 _LOG_EVERY = 20
-
-
-def create_model(recipe: Recipe, *, imagenet: bool) -> MultitaskNet:
-    """The network of a recipe; ``imagenet=False`` when its weights will be loaded anyway."""
-    backbone = create_backbone(recipe.backbone, imagenet, recipe.drop_path_rate)
-    return MultitaskNet(backbone, len(EXPRESSIONS), len(ACTION_UNITS), recipe.dropout)
-
-
-def load_trained(path: Path) -> tuple[MultitaskNet, dict[str, object]]:
-    """The averaged network of a checkpoint in evaluation mode, and the checkpoint's content."""
-    content = load_checkpoint(path)
-    recipe = recipe_from_dict(content["recipe"], str(path))
-    averaged = AveragedModel(create_model(recipe, imagenet=False))
-    averaged.load_state_dict(content["states"]["average"])
-    network = averaged.module
-    assert isinstance(network, MultitaskNet)
-    return network.eval(), content
+#: Of the generator of Mixup and MixAugment, beside the seed, the epoch and the step.
+_MIXING = 1
 
 
 def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     """Trains from the start, or from ``out/checkpoint.pt`` when there is one.
 
     Returns:
-        The checkpoint to export: ``out/checkpoint.pt``, or ``out/refined.pt`` when the recipe has a second stage.
+        The checkpoint to export: ``out/checkpoint.pt``; ``out/best.pt`` when the recipe stops early; ``out/refined.pt``
+        when it has a second stage.
 
     Raises:
-        RecipeError: when the checkpoint in ``out`` is of another recipe, or the data does not fill one batch.
+        RecipeError: when a name or option of the recipe is not one, the checkpoint in ``out`` is of another recipe, or
+            the data does not fill one batch.
     """
+    check(recipe)
     out.mkdir(parents=True, exist_ok=True)
+    accelerator = accelerator_for(recipe)
     torch.manual_seed(recipe.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = create_model(recipe, imagenet=recipe.imagenet).to(device).to(memory_format=torch.channels_last)
-    moving_average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
-    average = AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
-    optimizer = torch.optim.AdamW(_parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
-    data = ShardDataset(shards, "train", recipe.augmentation, recipe.seed, recipe.repeats)
+    data, valid = _datasets(recipe, shards)
+    labels = data.labels()
     steps_per_epoch = len(data) // recipe.batch_size
     if steps_per_epoch == 0:
         raise RecipeError(f"{len(data)} training images do not fill one batch of {recipe.batch_size}; lower batch_size")
-    total_steps = steps_per_epoch * recipe.epochs
-    parts: dict[str, nn.Module | torch.optim.Optimizer] = {"model": model, "average": average, "optimizer": optimizer}
 
-    def save(step: int) -> None:
+    network = create_model(recipe, labels, imagenet=True)
+    objective = Objective(recipe, Setting(labels, features_of(network, recipe))).to(accelerator.device)
+    network = synchronised(network, accelerator).to(accelerator.device).to(memory_format=torch.channels_last)
+    moving_average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=moving_average, use_buffers=True)
+    optimizer = optimizer_of(recipe, parameter_groups([network, objective], recipe.weight_decay))
+    model, optimizer = accelerator.prepare(network, optimizer)
+    sam = SAM(optimizer, sam_radius(recipe))
+    mixing, order_of = mixing_of(recipe), sampler_of(recipe)(data, recipe)
+    parts = {"model": network, "average": average, "optimizer": optimizer, "objective": objective}
+    if accelerator.scaler is not None:
+        parts["scaler"] = accelerator.scaler
+    progress = Progress()
+
+    def save(path: Path) -> None:
         states = {name: part.state_dict() for name, part in parts.items()}
-        save_checkpoint(path, recipe, shards[0].geometry, step, states)
+        generators = generator_states()
+        if accelerator.is_main_process:
+            save_checkpoint(path, recipe, shards[0].geometry, progress, states, generators)
+        accelerator.wait_for_everyone()
 
-    path, step = out / CHECKPOINT, 0
-    if path.is_file():
-        content = load_checkpoint(path)
-        if recipe_from_dict(content["recipe"], str(path)) != recipe:
-            raise RecipeError(f"{path} is a run of another recipe; name another --out, or delete it")
-        for name, part in parts.items():
-            part.load_state_dict(content["states"][name])
-        torch.set_rng_state(content["torch_rng"])
-        step = content["step"]
+    if (out / CHECKPOINT).is_file():
+        progress = _resume(out / CHECKPOINT, recipe, parts, accelerator)
+    elif accelerator.process_index:
+        torch.manual_seed(recipe.seed + accelerator.process_index)  # dropout of its own
 
-    for epoch in range(step // steps_per_epoch, recipe.epochs):
-        stage, stage_epoch = recipe.stage_of(epoch)
-        peak = recipe.learning_rate * (recipe.restart_share if stage_epoch else 1.0)
-        first = step - epoch * steps_per_epoch
-        started = time.monotonic()
-        for batch in epoch_batches(data, recipe.batch_size, epoch, recipe.seed, first, recipe.workers):
-            model.train()
-            for group in optimizer.param_groups:
-                stage_step, stage_steps = step - stage_epoch * steps_per_epoch, stage.epochs * steps_per_epoch
-                group["lr"] = learning_rate(stage_step, stage_steps, peak, recipe.warmup_share)
-            outputs = model(resized(batch, device, stage.size_px))
-            losses = multitask_losses(outputs, batch.to(device), recipe)
-            losses.total.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            average.update_parameters(model)
-            step += 1
-            if step % _LOG_EVERY == 0:
-                rate = (step - epoch * steps_per_epoch - first) * recipe.batch_size / (time.monotonic() - started)
-                terms = {name: round(getattr(losses, name).item(), 4) for name in losses.__slots__}
-                _log(out, {"step": step, "of": total_steps, "epoch": epoch, **terms, "images_per_s": round(rate, 1)})
-            if step % recipe.checkpoint_every == 0:
-                save(step)
-        save(step)
-        figures = validate(average.module, ShardDataset(shards, "valid", None, recipe.seed), device, stage.size_px)
-        _log(out, {"epoch": epoch, "size_px": stage.size_px, "valid": figures})
-    if not recipe.refine_steps:
-        return path
-    network, geometry, size_px = average.module, shards[0].geometry, recipe.stages[-1].size_px
+    with Journal(
+        out,
+        progress.step,
+        steps_per_epoch * recipe.epochs,
+        recipe.batch_size,
+        tensorboard=recipe.tensorboard,
+        quiet=not accelerator.is_main_process,
+    ) as journal:
+        for epoch in range(progress.step // steps_per_epoch, recipe.epochs):
+            if recipe.early_stopping and epoch - 1 - progress.best_epoch >= recipe.early_stopping:
+                break
+            stage, stage_epoch = recipe.stage_of(epoch)
+            peak = recipe.learning_rate * (recipe.restart_share if stage_epoch else 1.0)
+            first = progress.step - epoch * steps_per_epoch
+            for batch in epoch_batches(
+                data,
+                recipe.batch_size,
+                epoch,
+                recipe.seed,
+                first,
+                recipe.workers,
+                order_of(epoch),
+                share_of(accelerator),
+            ):
+                set_mode(network, stage.train)
+                for group in optimizer.param_groups:
+                    stage_step = progress.step - stage_epoch * steps_per_epoch
+                    group["lr"] = learning_rate(stage_step, stage.epochs * steps_per_epoch, peak, recipe.warmup_share)
+                chance = np.random.default_rng((recipe.seed, epoch, progress.step, _MIXING))
+                views = [replace(v, batch=v.batch.to(accelerator.device)) for v in mixing(batch, chance)]
+
+                answers = answer(model, views, stage.size_px, accelerator)
+                losses = add_up(objective, answers)
+                accelerator.backward(losses["total"])
+                if sam.rho:
+                    sam.ascend()
+                    with frozen_running_statistics(network):
+                        again = add_up(objective, answer(model, views, stage.size_px, accelerator))
+                        accelerator.backward(again["total"])
+                    sam.restore()
+                accelerator.clip_grad_norm_(network.parameters(), recipe.gradient_clip)
+                optimizer.step()
+                optimizer.zero_grad()
+                for outputs, view in answers:
+                    if view.moves_centers:
+                        objective.update(outputs, view.batch)
+                average.update_parameters(network)
+
+                progress.step += 1
+                journal.step()
+                if progress.step % _LOG_EVERY == 0:
+                    journal.losses(progress.step, epoch, {name: loss.item() for name, loss in losses.items()})
+                if progress.step % recipe.checkpoint_every == 0:
+                    save(out / CHECKPOINT)
+            broadcast_buffers(average, accelerator)
+            figures = validate(average.module, valid, accelerator.device, stage.size_px)
+            journal.valid(progress.step, figures, epoch=epoch, size_px=stage.size_px)
+            if recipe.early_stopping and _monitored(recipe, figures) > progress.best:
+                progress.best, progress.best_epoch = _monitored(recipe, figures), epoch
+                save(out / BEST)
+            save(out / CHECKPOINT)
+        if recipe.early_stopping:
+            average.load_state_dict(load_checkpoint(out / BEST)["states"]["average"])
+        if recipe.refine_steps:
+            return _refined(recipe, shards, out, average, accelerator, journal, progress)
+        return out / (BEST if recipe.early_stopping else CHECKPOINT)
+
+
+def answer(
+    model: nn.Module, views: Sequence[View], size_px: int, accelerator: Accelerator
+) -> list[tuple[Outputs, View]]:
+    """One pass over all views together: what the network says of each, and its labels, of the batch as a whole."""
+    images = [resized(view.batch, accelerator.device, size_px) for view in views]
+    outputs: Outputs = model(torch.cat(images) if len(images) > 1 else images[0])
+    answers, first = [], 0
+    for view in views:
+        last = first + len(view.batch)
+        own = _answers_of(outputs, slice(first, last))
+        labels = view.batch.with_image(view.batch.votes)  # the images themselves stay with their process
+        answers.append((whole_batch(own, accelerator), replace(view, batch=whole_batch(labels, accelerator))))
+        first = last
+    return answers
+
+
+def add_up(objective: Objective, answers: Sequence[tuple[Outputs, View]]) -> dict[str, Tensor]:
+    """Each loss summed over the views with their weights, ``total`` too."""
+    losses: dict[str, Tensor] = {}
+    for outputs, view in answers:
+        for name, loss in objective(outputs, view.batch).items():
+            losses[name] = losses[name] + view.weight * loss if name in losses else view.weight * loss
+    return losses
+
+
+def _answers_of(outputs: Outputs, rows: slice) -> Outputs:
+    """Some rows, in single precision."""
+    chosen: dict[str, Any] = {}
+    for field in fields(outputs):
+        tensor = getattr(outputs, field.name)
+        chosen[field.name] = None if tensor is None else tensor[rows].float()
+    return Outputs(**chosen)
+
+
+def _datasets(recipe: Recipe, shards: Sequence[Shard]) -> tuple[ShardDataset, ShardDataset]:
+    """What is trained on, and what is validated on."""
+    region = canonical_region(shards[0].geometry) if "region" in recipe.losses else None
+    data = ShardDataset(shards, "train", recipe.augmentation, recipe.seed, recipe.repeats, recipe.frames, region)
+    return data, ShardDataset(shards, "valid", None, recipe.seed, frames=recipe.frames)
+
+
+def _monitored(recipe: Recipe, figures: Mapping[str, float | None]) -> float:
+    figure = figures.get(recipe.monitor)
+    if figure is None:
+        raise RecipeError(f"{recipe.monitor} is undefined on the validation split; monitor another figure")
+    return figure
+
+
+def _resume(path: Path, recipe: Recipe, parts: Mapping[str, Any], accelerator: Accelerator) -> Progress:
+    content = load_checkpoint(path)
+    if recipe_from_dict(content["recipe"], str(path)) != recipe:
+        raise RecipeError(f"{path} is a run of another recipe; name another --out, or delete it")
+    if parts.keys() - content["states"].keys() or "progress" not in content:
+        raise RecipeError(f"{path} is of an older version, or of another precision; name another --out, or delete it")
+    for name, part in parts.items():
+        part.load_state_dict(content["states"][name])
+    restore_generators(content["generators"], accelerator)
+    return Progress(**content["progress"])
+
+
+def _refined(
+    recipe: Recipe,
+    shards: Sequence[Shard],
+    out: Path,
+    average: AveragedModel,
+    accelerator: Accelerator,
+    journal: Journal,
+    progress: Progress,
+) -> Path:
+    """The second stage, on the averaged network; the same in every process, and written by the first."""
+    network = average.module
     assert isinstance(network, MultitaskNet)
     refine_heads(network, shards, recipe)
-    figures = validate(network, ShardDataset(shards, "valid", None, recipe.seed), device, size_px)
-    _log(out, {"refined": True, "valid": figures})
-    save_checkpoint(out / REFINED, recipe, geometry, step, {"average": average.state_dict()})
+    valid = ShardDataset(shards, "valid", None, recipe.seed)
+    figures = validate(network, valid, accelerator.device, recipe.stages[-1].size_px)
+    journal.valid(progress.step, figures, refined=True)
+    if accelerator.is_main_process:
+        save_checkpoint(out / REFINED, recipe, shards[0].geometry, progress, {"average": average.state_dict()}, [])
+    accelerator.wait_for_everyone()
     return out / REFINED
-
-
-def learning_rate(step: int, steps: int, peak: float, warmup_share: float) -> float:
-    """Linear warm-up, then half a cosine to zero, over the ``steps`` of one stage (Loshchilov & Hutter 2017)."""
-    warmup = max(1, round(warmup_share * steps))
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
-    return peak * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-@torch.inference_mode()
-def validate(model: nn.Module, data: ShardDataset, device: torch.device, size_px: int) -> dict[str, float | None]:
-    """Majority-label accuracy and concordance on a split; None where it has no labels."""
-    model.eval()
-    probs, votes, va_pred, va = [], [], [], []
-    for batch in ordered_batches(data, 128) if len(data) else ():
-        outputs = model(resized(batch, device, size_px))
-        probs.append(outputs.expression_logits.softmax(dim=1).cpu().numpy())
-        va_pred.append(outputs.va.cpu().numpy())
-        votes.append(batch.votes.numpy())
-        va.append(batch.va.numpy())
-    if not probs:
-        return {}
-    all_votes, all_va = np.concatenate(votes), np.concatenate(va)
-    voted, rated = np.isfinite(all_votes).all(axis=1), np.isfinite(all_va).all(axis=1)
-    predicted, target = np.concatenate(probs)[voted].argmax(axis=1), all_votes[voted].argmax(axis=1)
-    pairs = [(np.concatenate(va_pred)[rated, d], all_va[rated, d]) for d in (0, 1)]
-    figures = {"accuracy": accuracy(target, predicted), "ccc_valence": ccc(*pairs[0]), "ccc_arousal": ccc(*pairs[1])}
-    return {name: round(float(v), 4) if math.isfinite(v) else None for name, v in figures.items()}
-
-
-def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Biases and the scales of normalisation are not decayed."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    kept = [p for p in model.parameters() if p.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]
-
-
-def _log(out: Path, record: dict[str, object]) -> None:
-    with (out / LOG).open("a", encoding="utf-8") as log:
-        log.write(json.dumps(record) + "\n")
-    print(json.dumps(record), flush=True)

@@ -1,0 +1,42 @@
+"""DiffusionFER: synthetic colour faces with human valence, arousal and expression.
+
+The test half is a fixed list of this project (``splits/diffusionfer_test.txt``); it is used for nothing but testing.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from fer_core.data.archive import Archive
+from fer_core.data.readers.common import Read
+from fer_core.data.sample import Sample, one_hot
+from fer_core.data.splits import read_split
+from fer_core.data.tables import read_table, row_complaints
+
+NAME = "diffusionfer"
+LABELS = "dataset_sheet.csv"
+#: Codes of the column ``expression``.
+CODES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")
+_PATH_PREFIX = "DiffusionFER/DiffusionEmotion_S/"
+
+
+def read_diffusionfer(archive: Archive) -> Read:
+    """Samples with expression (of the table, not of the folder) and valence-arousal."""
+    columns = ["subDirectory_filePath", "valence", "arousal", "expression"]
+    table = read_table(archive.read(LABELS), f"{NAME}/{LABELS}", columns)
+    present = set(archive.names(".jpg"))
+    test = read_split("diffusionfer_test")
+    samples, dropped = [], {"image_missing": 0}
+    for row in table:
+        path = str(PurePosixPath(row["subDirectory_filePath"].removeprefix(_PATH_PREFIX)).with_suffix(".jpg"))
+        if path not in present:
+            dropped["image_missing"] += 1
+            continue
+        with row_complaints(f"{NAME}/{LABELS}", row["subDirectory_filePath"]):
+            votes = one_hot(CODES[int(row["expression"])])
+            va = np.array([row["valence"], row["arousal"]], np.float32)
+        split = "test" if PurePosixPath(path).name in test else "train"
+        samples.append(Sample(NAME, path, split, votes=votes, va=va))
+    return samples, dropped

@@ -1,0 +1,112 @@
+"""From a recipe to its network, and from a checkpoint back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from fer_core.data.dataset import Labels
+from fer_core.data.label_correlation import label_correlation
+from fer_core.labels import ACTION_UNITS, EXPRESSIONS
+from fer_core.models.backbones import create_backbone
+from fer_core.models.heads import HeadOptions, create_network, head_options
+from fer_core.models.heads import Labels as Answers
+from fer_core.models.staged import enter_stage, leave_stages
+from fer_core.train.checkpoint import load_checkpoint
+from fer_core.train.options import RecipeError
+from fer_core.train.recipe import Recipe, recipe_from_dict
+
+
+def recipe_head(recipe: Recipe) -> HeadOptions:
+    """The options of the recipe's head.
+
+    Raises:
+        RecipeError: for a head or option that there is not.
+    """
+    given = dict(recipe.head)
+    try:
+        return head_options(given.pop("name"), given)
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
+
+
+def create_model(recipe: Recipe, labels: Labels | None = None, *, imagenet: bool) -> nn.Module:
+    """The network of a recipe.
+
+    Args:
+        recipe: names backbone and head.
+        labels: of the training split, for heads that are built from them; None when its weights will be loaded anyway.
+        imagenet: start from ImageNet weights, or from the recipe's file, where the recipe says so.
+
+    Raises:
+        RecipeError: when head and backbone do not fit, or there are no such weights.
+    """
+    correlation = None if labels is None or not labels.votes.size else label_correlation(labels.votes, labels.va)
+    try:
+        weights = bool(recipe.weights) and imagenet
+        backbone = create_backbone(recipe.backbone, imagenet and recipe.imagenet and not weights, recipe.drop_path_rate)
+        if weights:
+            load_backbone(backbone, Path(recipe.weights))
+        answers = Answers(EXPRESSIONS, len(ACTION_UNITS), correlation)
+        return create_network(backbone, recipe_head(recipe), answers, recipe.dropout)
+    except (ValueError, RuntimeError) as error:
+        raise RecipeError(f"{recipe.backbone} with head {recipe.head['name']}: {error}") from error
+
+
+def load_backbone(backbone: nn.Module, path: Path) -> None:
+    """Takes the weights of a timm network's state dict, or of the averaged backbone of a checkpoint of this project.
+
+    Raises:
+        RuntimeError: when they are of another network.
+        OSError: when there is no such file.
+    """
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    state = content["states"]["average"] if "states" in content else content
+    known = backbone.state_dict()
+    for prefix in ("module.backbone.", "module.backbone.network.", ""):
+        found = {name: state[prefix + name] for name in known if prefix + name in state}
+        if len(found) == len(known):
+            backbone.load_state_dict(found)  # a classifier, where the file has one, is left out
+            return
+    raise RuntimeError(f"{path} does not hold the weights of this backbone")
+
+
+@torch.no_grad()
+def features_of(network: nn.Module, recipe: Recipe) -> int:
+    """F, the width of ``Outputs.features``; 0 for a network that gives none. Leaves it in evaluation mode."""
+    side = recipe.stages[0].size_px
+    shape = (1, recipe.frames, 3, side, side) if recipe.frames > 1 else (1, 3, side, side)
+    outputs = network.eval()(torch.zeros(shape))
+    return 0 if outputs.features is None else int(outputs.features.shape[1])
+
+
+def set_mode(network: nn.Module, stage: str) -> None:
+    """What learns in this stage learns, all else is frozen and in evaluation mode.
+
+    Raises:
+        RecipeError: when the network has no such stage.
+    """
+    if not stage:
+        leave_stages(network)
+        network.train()
+        return
+    try:
+        enter_stage(network, stage)
+    except ValueError as error:
+        raise RecipeError(f"stages: {error}") from None
+
+
+def load_trained(path: Path) -> tuple[nn.Module, Mapping[str, Any]]:
+    """The averaged network of a checkpoint in evaluation mode, and the checkpoint's content."""
+    content = load_checkpoint(path)
+    recipe = replace(recipe_from_dict(content["recipe"], str(path)), imagenet=False)
+    averaged = AveragedModel(create_model(recipe, imagenet=False))
+    averaged.load_state_dict(content["states"]["average"])
+    network: nn.Module = averaged.module
+    return network.eval(), content
