@@ -20,7 +20,7 @@ from fer_core.train.journal import LOG
 from fer_core.train.networks import create_model, load_trained
 from fer_core.train.optimizers import learning_rate, parameter_groups
 from fer_core.train.recipe import Recipe, RecipeError, Stage
-from fer_core.train.trainer import CHECKPOINT, train
+from fer_core.train.trainer import CHECKPOINT, TAUGHT, train
 from fer_core.train.validation import FIGURES, validate
 
 #: Five steps an epoch, ten in all; dropout and stochastic depth draw from the global generator.
@@ -310,3 +310,27 @@ def test_train_starts_from_the_backbone_of_a_checkpoint(shards, whole_run):
             assert torch.equal(state[name], averaged["module.backbone." + name.removeprefix(prefix)])
     with pytest.raises(RecipeError, match="does not hold the weights of this backbone"):
         create_model(replace(recipe, backbone="test_resnet"), imagenet=True)
+
+
+def test_train_that_teaches_itself_resumes_bit_for_bit(shards, tmp_path, monkeypatch):
+    recipe = replace(TINY, stages=(Stage(1, 32), Stage(1, 32, rate=0.5, own_share=0.5)))
+    whole = train(recipe, shards, tmp_path / "whole")
+    kept = TAUGHT.format(epoch=1)
+    with np.load(tmp_path / "whole" / kept) as votes:
+        assert not np.array_equal(votes["0"], shards[0].votes)
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 8)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, shards, tmp_path / "broken")
+    assert_equal(load_checkpoint(train(recipe, shards, tmp_path / "broken")), load_checkpoint(whole))
+
+
+def test_train_that_teaches_itself_does_not_go_on_without_its_votes(shards, tmp_path, monkeypatch):
+    recipe = replace(TINY, stages=(Stage(1, 32), Stage(1, 32, own_share=0.5)))
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 8)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, shards, tmp_path)
+    (tmp_path / TAUGHT.format(epoch=1)).unlink()
+    with pytest.raises(RecipeError, match=r"votes-from-epoch-1\.npz is missing"):
+        train(recipe, shards, tmp_path)

@@ -39,6 +39,10 @@ class Stage:
     size_px: int
     train: str = ""
     """What learns: a stage of the head (:mod:`fer_core.models.staged`), such as ``au``; everything when empty."""
+    rate: float = 1.0
+    """Peak of the learning rate, as a share of the recipe's."""
+    own_share: float = 0.0
+    """Share of the averaged network's own answers in the votes of this stage (:mod:`fer_core.train.distil`)."""
 
 
 def _default_losses() -> dict[str, dict[str, Any]]:
@@ -73,9 +77,7 @@ class Recipe:
     repeats: Mapping[str, int] = field(default_factory=dict)
     """How often an epoch visits each image of a data set; 1 where not named."""
     learning_rate: float = 1e-3
-    """Peak of the first stage."""
-    restart_share: float = 1.0
-    """Peak of every later stage, as a share of the first one's."""
+    """Peak; a stage may take a share of it."""
     warmup_share: float = 0.05
     """Share of a stage's steps with a rising learning rate; a cosine to zero follows."""
     weight_decay: float = 0.02
@@ -204,7 +206,11 @@ def _stages(values: Any, where: str) -> tuple[Stage, ...]:
         epochs, size_px = stage.get("epochs"), stage.get("size_px")
         if not all(type(n) is int and n > 0 for n in (epochs, size_px)):
             raise RecipeError(f"{where}: each needs epochs and size_px, whole and above 0, not {dict(stage)}")
-        stages.append(Stage(epochs, size_px, typed(stage.get("train", ""), "", f"{where}.train")))
+        plain = Stage(epochs, size_px)
+        given = {k: typed(v, getattr(plain, k), f"{where}.{k}") for k, v in stage.items()}
+        stages.append(replace(plain, **given))
+        if not (stages[-1].rate > 0 and 0 <= stages[-1].own_share < 1):
+            raise RecipeError(f"{where}: rate must be above 0, and own_share 0 or more but below 1, not {dict(stage)}")
     return tuple(stages)
 
 

@@ -17,6 +17,7 @@ from fer_core.data.dataset import ShardDataset, epoch_batches
 from fer_core.data.shards import Shard
 from fer_core.models.multitask import MultitaskNet, Outputs
 from fer_core.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from fer_core.train.distil import softened
 from fer_core.train.journal import Journal
 from fer_core.train.networks import create_model, features_of, set_mode
 from fer_core.train.objective import Objective, Setting
@@ -40,6 +41,8 @@ from fer_core.train.validation import validate
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
 REFINED = "refined.pt"
+#: Votes of a stage in which the network teaches itself.
+TAUGHT = "votes-from-epoch-{epoch}.npz"
 _LOG_EVERY = 20
 #: Of the generator of Mixup and MixAugment, beside the seed, the epoch and the step.
 _MIXING = 1
@@ -92,6 +95,7 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     elif accelerator.process_index:
         torch.manual_seed(recipe.seed + accelerator.process_index)  # dropout of its own
 
+    taught, taught_from = list(shards), -1
     with Journal(
         out,
         progress.step,
@@ -104,10 +108,17 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
             if recipe.early_stopping and epoch - 1 - progress.best_epoch >= recipe.early_stopping:
                 break
             stage, stage_epoch = recipe.stage_of(epoch)
-            peak = recipe.learning_rate * (recipe.restart_share if stage_epoch else 1.0)
+            if stage.own_share and taught_from != stage_epoch:
+                kept = out / TAUGHT.format(epoch=stage_epoch)
+                if progress.step > stage_epoch * steps_per_epoch and not kept.is_file():
+                    raise RecipeError(f"{kept} is missing; this run cannot go on without it: begin in another --out")
+                with accelerator.main_process_first():  # who looks and writes; the others read
+                    taught = softened(shards, average.module, stage.size_px, stage.own_share, kept)
+                taught_from = stage_epoch
+            seen = _datasets(recipe, taught)[0] if stage.own_share else data
             first = progress.step - epoch * steps_per_epoch
             for batch in epoch_batches(
-                data,
+                seen,
                 recipe.batch_size,
                 epoch,
                 recipe.seed,
@@ -119,7 +130,12 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
                 set_mode(network, stage.train)
                 for group in optimizer.param_groups:
                     stage_step = progress.step - stage_epoch * steps_per_epoch
-                    group["lr"] = learning_rate(stage_step, stage.epochs * steps_per_epoch, peak, recipe.warmup_share)
+                    group["lr"] = learning_rate(
+                        stage_step,
+                        stage.epochs * steps_per_epoch,
+                        recipe.learning_rate * stage.rate,
+                        recipe.warmup_share,
+                    )
                 chance = np.random.default_rng((recipe.seed, epoch, progress.step, _MIXING))
                 views = [replace(v, batch=v.batch.to(accelerator.device)) for v in mixing(batch, chance)]
 
