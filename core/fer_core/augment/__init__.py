@@ -1,0 +1,1 @@
+"""Making further faces: synthesised affect."""

@@ -1,0 +1,66 @@
+"""From strengths of movements to the moved mesh of a person."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_core.augment.affect3d.fitting import FittedFace
+from fer_core.augment.affect3d.model import AffectModel
+from fer_core.augment.affect3d.topology import LEFT_LID_PAIRS, LIP_PAIRS, RIGHT_LID_PAIRS, Indices
+from fer_core.faces.canonical import canonical_mesh
+from fer_core.types import Floats
+
+#: The movement that closes the lids: how far they are apart differs between people, so it is scaled to the person.
+LID_UNIT = "au43"
+#: Lids open at most this much more than in the photograph: what lies behind them is not known.
+MAX_LID_OPENING = 1.18
+
+
+def moved_mesh(fit: FittedFace, weights: Floats, model: AffectModel) -> Floats:
+    """(468, 3): the face with strengths (U,) of the model's movements, in canonical centimetres.
+
+    Lids and lips meet but never cross, and lids open no further than the photograph can fill.
+    """
+    shapes = model.unit_shapes_cm
+    strengths = np.asarray(weights, np.float32).copy()
+    lid = list(model.unit_names).index(LID_UNIT)
+    strengths[lid] *= _lid_scale(fit.mesh_cm)
+    moved = fit.mesh_cm + np.tensordot(strengths, shapes, axes=1)
+    for pairs in (RIGHT_LID_PAIRS, LEFT_LID_PAIRS):
+        _limit_lids(moved, fit.mesh_cm, pairs)
+    _limit_lips(moved, fit.mesh_cm)
+    return moved.astype(np.float32)
+
+
+def _opening(mesh_cm: Floats) -> float:
+    lids = np.concatenate([RIGHT_LID_PAIRS, LEFT_LID_PAIRS])
+    return float((mesh_cm[lids[:, 1], 1] - mesh_cm[lids[:, 0], 1]).max())
+
+
+def _lid_scale(mesh_cm: Floats) -> float:
+    return float(np.clip(_opening(mesh_cm) / _opening(canonical_mesh().vertices_cm), 0.3, 1.5))
+
+
+def _limit_lids(moved: Floats, rest: Floats, pairs: Indices) -> None:
+    upper, lower = pairs[:, 0], pairs[:, 1]
+    before = np.maximum(rest[lower, 1] - rest[upper, 1], 0)
+    gap = moved[lower, 1] - moved[upper, 1]
+    wanted = np.clip(gap, np.minimum(before, 0.02), before * MAX_LID_OPENING)
+    # The upper lid does most of the closing.
+    moved[upper, 1] += 0.85 * (gap - wanted)
+    moved[lower, 1] -= 0.15 * (gap - wanted)
+
+
+def _limit_lips(moved: Floats, rest: Floats) -> None:
+    upper, lower = LIP_PAIRS[:, 0], LIP_PAIRS[:, 1]
+    least = np.minimum(rest[lower, 1] - rest[upper, 1], 0.0)
+    excess = np.minimum(moved[lower, 1] - moved[upper, 1] - least, 0.0)
+    moved[upper, 1] += 0.5 * excess
+    moved[lower, 1] -= 0.5 * excess
+
+
+def to_pixels(fit: FittedFace, moved_cm: Floats) -> Floats:
+    """(468, 2): a moved mesh in the photograph. The mesh as fitted goes back exactly to where it was."""
+    turned = (moved_cm - fit.mesh_cm) @ fit.alignment.rotation.T * fit.alignment.scale_px_per_cm
+    pixels: Floats = (fit.landmarks_px[:, :2] + turned[:, :2]).astype(np.float32)
+    return pixels

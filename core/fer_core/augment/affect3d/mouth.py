@@ -1,0 +1,143 @@
+"""The inside of the mouth: what the photograph of a closed mouth cannot show.
+
+Upper teeth hang on the head, lower teeth and tongue on the jaw; the opening of the lips shows a part of them. Their
+form is that of an open face model, so no person's teeth are copied; their light is that of the eyes in the photograph.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from fer_core.augment.affect3d.fitting import FittedFace
+from fer_core.augment.affect3d.model import AffectModel
+from fer_core.augment.affect3d.topology import MOUTH
+from fer_core.faces.canonical import canonical_mesh
+from fer_core.types import Floats, ImageU8
+
+#: Opening, beyond that of the photograph, from which the inside begins to show and where it shows wholly.
+SHOWS_CM = (0.05, 0.16)
+#: Narrow eyes in the shade of their lids look darker than the light that falls on the face.
+LIGHT_RANGE = (0.6, 1.2)
+_CAVITY_RGB = np.array([52, 20, 19], np.float32)
+_TONGUE_RGB = np.array([150, 72, 70], np.float32)
+_CHIN = (152, 175, 199)
+_MIDDLE = (13, 14)
+
+
+def paint_mouth(image: ImageU8, fit: FittedFace, model: AffectModel, moved_cm: Floats, moved_px: Floats) -> None:
+    """Paint the opening between the inner lips, in place.
+
+    Args:
+        image: (h, w, 3), the region, already warped.
+        fit: the photograph.
+        model: holds the teeth.
+        moved_cm: (468, 3), the moved mesh.
+        moved_px: (468, 2), the same in the region.
+    """
+    opening = _opening(moved_cm) - max(0.0, _opening(fit.mesh_cm))
+    shows = float(np.clip((opening - SHOWS_CM[0]) / (SHOWS_CM[1] - SHOWS_CM[0]), 0, 1))
+    if shows == 0:
+        return
+    contour = _smooth(moved_px[MOUTH])
+    height, width = image.shape[:2]
+    left, top = np.clip(np.floor(contour.min(axis=0)).astype(int) - 2, 0, (width - 1, height - 1))
+    right, bottom = np.clip(np.ceil(contour.max(axis=0)).astype(int) + 3, 1, (width, height))
+    box = (int(left), int(top), int(right), int(bottom))
+    mask = np.zeros((box[3] - box[1], box[2] - box[0]), np.uint8)
+    cv2.fillPoly(mask, [np.round((contour - (left, top)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    alpha = cv2.GaussianBlur(mask, (0, 0), 0.8).astype(np.float32)[..., None] * (shows / 255)
+    inside = _interior(fit, model, moved_cm, box) * _shade(mask, fit)[..., None]
+    window = (slice(box[1], box[3]), slice(box[0], box[2]))
+    image[window] = np.clip(image[window] * (1 - alpha) + inside * alpha + 0.5, 0, 255).astype(np.uint8)
+
+
+def _opening(mesh_cm: Floats) -> float:
+    return float(mesh_cm[14, 1] - mesh_cm[13, 1])
+
+
+def _interior(fit: FittedFace, model: AffectModel, moved_cm: Floats, box: tuple[int, int, int, int]) -> Floats:
+    """(h, w, 3): cavity, tongue, lower and upper teeth, lit like the photograph."""
+    x, y = _canonical_xy(fit, model, box)
+    jaw = (moved_cm - fit.mesh_cm)[list(_CHIN), 1].mean()
+    light = np.clip(fit.eye_white / model.eye_white, *LIGHT_RANGE)
+    light = 0.5 * light + 0.5 * light.mean()  # the eyes may be red or shaded blue: take half of their cast
+    colour = np.broadcast_to(_CAVITY_RGB, (*x.shape, 3)).copy()
+    lower_edge = float(model.teeth_origin_cm[1, 1]) + jaw
+    tongue = np.clip((y - lower_edge - 0.05 + 0.12 * x**2) / 0.5, 0, 1)[..., None] * (0.75 * min(1.0, max(0.0, jaw)))
+    colour += tongue * (_TONGUE_RGB - colour)
+    for teeth, origin, shift in (
+        (model.teeth_lower, model.teeth_origin_cm[1], jaw),
+        (model.teeth_upper, model.teeth_origin_cm[0], 0.0),
+    ):
+        scale = model.teeth_px_per_cm
+        shrink = scale / fit.alignment.scale_px_per_cm
+        picture = teeth.astype(np.float32)
+        picture[..., :3] *= picture[..., 3:] / 255
+        picture = cv2.GaussianBlur(picture, (0, 0), max(0.6, 0.55 * shrink))
+        sample = cv2.remap(
+            picture,
+            ((x - origin[0]) * scale).astype(np.float32),
+            ((y - shift - origin[1]) * scale).astype(np.float32),
+            cv2.INTER_LINEAR,
+        )
+        colour = colour * (1 - sample[..., 3:] / 255) + sample[..., :3]
+    # Light falls in from the front: towards the corners of the mouth the teeth stand back in shadow.
+    corridor = 1 - 0.6 * np.clip((np.abs(x) - 0.7) / 1.8, 0, 1)
+    lit: Floats = (colour * light * corridor[..., None]).astype(np.float32)
+    return lit
+
+
+def _canonical_xy(fit: FittedFace, model: AffectModel, box: tuple[int, int, int, int]) -> tuple[Floats, Floats]:
+    """Canonical x and y, on the dental arch, of each pixel of a box of the region."""
+    canonical = canonical_mesh().vertices_cm
+    mouth, own = canonical[list(_MIDDLE)].mean(axis=0), fit.mesh_cm[list(_MIDDLE)].mean(axis=0)
+    centre = _centre_of_canonical()
+    widths = float(np.ptp(fit.mesh_cm[[61, 291], 0]) / np.ptp(canonical[[61, 291], 0]))
+    stretch = float(np.clip(widths, 0.9, 1.15))
+    left, top, right, bottom = box
+    ys, xs = np.mgrid[top:bottom, left:right].astype(np.float32)
+    alignment = fit.alignment
+    px = (np.stack([xs + fit.left_px, ys + fit.top_px], axis=-1) - alignment.centre_px[:2]) / alignment.scale_px_per_cm
+    turn = alignment.rotation
+    inverse = np.linalg.inv(turn[:2, :2])
+    arch = model.teeth_arch_cm
+    depth_shift = float(own[2] - (mouth - centre)[2])
+    x = np.zeros(xs.shape)
+    for _ in range(3):  # depth depends on x and, in a turned head, x on depth
+        depth = arch[0] - centre[2] + depth_shift + arch[1] * np.minimum(x**2, 6) + arch[2] * np.minimum(x**2, 6) ** 2
+        flat = (px - turn[:2, 2] * depth[..., None]) @ inverse.T
+        x = (flat[..., 0] - own[0]) / stretch
+    y = (flat[..., 1] - own[1]) / stretch + mouth[1]
+    return x.astype(np.float32), y.astype(np.float32)
+
+
+def _centre_of_canonical() -> Floats:
+    mesh = canonical_mesh()
+    centre: Floats = mesh.rigid_weights @ mesh.vertices_cm
+    return centre
+
+
+def _shade(mask: ImageU8, fit: FittedFace) -> Floats:
+    """(h, w): lips cast a shadow on what is right behind them, the upper one more."""
+    reach = 0.35 * fit.alignment.scale_px_per_cm
+    below_upper = np.cumsum(mask > 127, axis=0).astype(np.float32)
+    edge = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3)
+    upper = np.clip(below_upper / reach, 0, 1)
+    rim = np.clip(edge / (0.4 * reach), 0, 1)
+    shade: Floats = (0.45 + 0.55 * upper * (2 - upper)) * (0.6 + 0.4 * rim)
+    return shade
+
+
+def _smooth(contour: Floats, steps: int = 5) -> Floats:
+    """A closed Catmull-Rom curve through the 20 points of the inner lips, with corners at those of the mouth."""
+    before, after, further = np.roll(contour, 1, 0), np.roll(contour, -1, 0), np.roll(contour, -2, 0)
+    pieces = [
+        contour
+        + 0.5 * (after - before) * t
+        + (before - 2.5 * contour + 2 * after - 0.5 * further) * t**2
+        + 0.5 * (3 * contour - before - 3 * after + further) * t**3
+        for t in np.arange(steps) / steps
+    ]
+    curve: Floats = np.stack(pieces, axis=1).reshape(-1, 2).astype(np.float32)
+    return curve

@@ -1,0 +1,35 @@
+"""Which of the 468 mesh points close lids and lips, and which triangles fill eyes and mouth.
+
+Numbers are MediaPipe's. *Right* and *left* are the person's own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_core.faces.contours import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE
+
+Indices = npt.NDArray[np.intp]
+
+#: (upper, lower) points that meet when an eye closes, from the outer corner inwards.
+RIGHT_LID_PAIRS: Indices = np.array(
+    [(246, 7), (161, 163), (160, 144), (159, 145), (158, 153), (157, 154), (173, 155)], np.intp
+)
+LEFT_LID_PAIRS: Indices = np.array(
+    [(466, 249), (388, 390), (387, 373), (386, 374), (385, 380), (384, 381), (398, 382)], np.intp
+)
+#: (upper, lower) points that meet when the lips close.
+LIP_PAIRS: Indices = np.array(
+    [(191, 95), (80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318), (415, 324)], np.intp
+)
+#: Closed contours without their repeated first point.
+OVAL: Indices = np.array(FACE_OVAL[:-1], np.intp)
+EYES: tuple[Indices, Indices] = (np.array(RIGHT_EYE[:-1], np.intp), np.array(LEFT_EYE[:-1], np.intp))
+MOUTH: Indices = np.array(LIPS_INNER[:-1], np.intp)
+
+
+def fills(triangles: npt.NDArray[np.int16], contour: Indices) -> npt.NDArray[np.bool_]:
+    """(T,): which triangles (T, 3) have all corners on a contour, that is fill the opening it surrounds."""
+    inside: npt.NDArray[np.bool_] = np.isin(triangles, contour).all(axis=1)
+    return inside

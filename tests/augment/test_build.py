@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy", reason="making the asset needs the train extra")
+
+from fer_core.augment.affect3d.build.sparse_components import sparse_components, surface_distances
+from fer_core.augment.affect3d.build.unwrap import Unwrapper
+from fer_core.augment.affect3d.build.va_classes import composition, va_classes
+from fer_core.augment.affect3d.raster import rasterise, triangle_affines
+
+
+def strip(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """A ladder of triangles, one centimetre wide."""
+    vertices = np.array([[x, y, 0] for x in range(count) for y in (0, 1)], float)
+    triangles = [(2 * k, 2 * k + 1, 2 * k + 2) for k in range(count - 1)]
+    triangles += [(2 * k + 1, 2 * k + 3, 2 * k + 2) for k in range(count - 1)]
+    return vertices, np.array(triangles, np.int16)
+
+
+def test_surface_distances_follow_the_mesh() -> None:
+    vertices, triangles = strip(10)
+    distances = surface_distances(vertices, triangles)
+    assert np.isclose(distances[0, 18], 9)
+    assert np.allclose(distances, distances.T)
+
+
+def test_sparse_components_separate_two_places_that_move_independently() -> None:
+    vertices, triangles = strip(20)
+    truth = np.zeros((2, 40, 3))
+    truth[0, 0:6, 1], truth[1, 34:40, 0] = 1.0, 0.7
+    rng = np.random.default_rng(0)
+    strength = rng.uniform(0, 1, (80, 2))
+    displacements = np.tensordot(strength, truth, axes=1) + 0.005 * rng.normal(size=(80, 40, 3))
+    found = sparse_components(displacements, surface_distances(vertices, triangles), 2, sparsity=0.1)
+    assert found.explained > 0.98
+    assert found.weights.min() >= 0
+    assert np.allclose(found.weights.max(axis=0), 1)
+    sizes = np.linalg.norm(found.components_cm, axis=2)
+    order = np.argsort([size.argmax() for size in sizes])
+    assert sizes[order[0], 20:].max() < 0.02
+    assert sizes[order[1], :20].max() < 0.02
+    # The right direction, and as strong as the strongest face.
+    assert np.allclose(found.components_cm[order[0], 0:6, 1], strength[:, 0].max(), atol=0.1)
+
+
+def test_sparse_components_refuse_more_than_there_are_faces() -> None:
+    with pytest.raises(ValueError, match="5 components of 3 faces"):
+        sparse_components(np.zeros((3, 4, 3)), np.zeros((4, 4)), 5)
+
+
+def test_va_classes_have_enough_members_and_stay_inside() -> None:
+    rng = np.random.default_rng(0)
+    va = rng.uniform(-1, 1, (400, 2)).astype(np.float32)
+    centres, labels = va_classes(va, members=20)
+    assert len(centres) == 20
+    assert np.allclose(centres[3], va[labels == 3].mean(axis=0), atol=1e-6)
+    with pytest.raises(ValueError, match="too few"):
+        va_classes(va[:10])
+
+
+def test_composition_follows_the_nearest_annotations() -> None:
+    va = np.array([[0.5, 0.3]] * 20 + [[-0.5, 0.4]] * 20, np.float32)
+    names = np.array(["happiness"] * 20 + ["anger"] * 15 + ["fear"] * 5)
+    shares = composition(va[[0, 39]], va, names, ("happiness", "anger", "fear"))
+    assert np.allclose(shares, [[1, 0, 0], [0, 0.75, 0.25]], atol=1e-3)
+
+
+def test_rasterise_draws_later_triangles_on_top() -> None:
+    vertices = np.array([[0, 0], [20, 0], [0, 20], [20, 20]], np.float32)
+    ids = rasterise(vertices, np.array([[0, 1, 2], [0, 1, 3]]), (21, 21))
+    assert ids[1, 5] == 2
+    assert ids[15, 2] == 1
+    assert ids[20, 10] == 0
+
+
+def test_triangle_affines_interpolate_corners() -> None:
+    rng = np.random.default_rng(0)
+    vertices = rng.uniform(0, 50, (9, 2)).astype(np.float32)
+    triangles = np.arange(9).reshape(3, 3)
+    values = np.concatenate([rng.uniform(0, 9, (3, 2, 3)), np.ones((3, 1, 3))], axis=1)
+    maps = triangle_affines(vertices, triangles, values)
+    for k in range(3):
+        corners = np.concatenate([vertices[triangles[k]].T, np.ones((1, 3))])
+        assert np.allclose(maps[k] @ corners, values[k, :2], atol=1e-3)
+
+
+def test_unwrapper_reads_the_picture_at_the_mesh() -> None:
+    triangles = np.array([[0, 1, 2], [1, 3, 2]], np.int16)
+    uv = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32)
+    unwrap = Unwrapper(triangles, uv, 16)
+    picture = np.tile(np.arange(60, dtype=np.uint8), (60, 1))
+    landmarks = np.array([[10, 10, 0], [40, 10, 0], [10, 40, 0], [40, 40, 0]], np.float32)
+    out = unwrap(picture, landmarks)
+    assert unwrap.covered.all()
+    assert np.allclose(out[8], np.linspace(10, 40, 16), atol=0.6)
