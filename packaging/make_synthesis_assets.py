@@ -2,7 +2,7 @@
 
     python packaging/make_synthesis_assets.py DATA MODELS [--cache FILE] [--components PICTURE]
 
-DATA holds ckplus128, diffusionfer, ferplus and webmorph, unpacked; MODELS holds ict_facekit.npz and
+DATA holds ckplus128, diffusionfer and webmorph, unpacked; MODELS holds ict_facekit.npz and
 face_landmarker.task. Only statistics over many faces and parts of an open face model are written.
 assets/synthesis/README.md says what the arrays are.
 """
@@ -18,19 +18,19 @@ import cv2
 import numpy as np
 from mediapipe.modules.face_geometry.protos import geometry_pipeline_metadata_pb2
 
-from fer_core.augment.affect3d.build.gallery import Gallery, read_gallery
-from fer_core.augment.affect3d.build.open_model import OpenModel
-from fer_core.augment.affect3d.build.response import Viewer, sharpen_expressions
-from fer_core.augment.affect3d.build.sparse_components import sparse_components, surface_distances
-from fer_core.augment.affect3d.build.teeth import teeth_pictures
-from fer_core.augment.affect3d.build.units import (
+from fer_core.augment.affect3d.making.gallery import Gallery, read_gallery
+from fer_core.augment.affect3d.making.open_model import OpenModel
+from fer_core.augment.affect3d.making.response import Viewer, sharpen_expressions
+from fer_core.augment.affect3d.making.sparse_components import sparse_components, surface_distances
+from fer_core.augment.affect3d.making.teeth import teeth_pictures
+from fer_core.augment.affect3d.making.units import (
     UNITS,
     expression_weights,
     pair_displacements,
     unit_log_ratios,
     unit_shapes,
 )
-from fer_core.augment.affect3d.build.va_classes import class_weights, composition, read_annotations, va_classes
+from fer_core.augment.affect3d.making.va_classes import class_weights, composition, read_annotations, va_classes
 from fer_core.augment.affect3d.model import AffectModel, write_model
 from fer_core.faces.canonical import canonical_mesh
 from fer_core.models.morphable import fit_shape_model

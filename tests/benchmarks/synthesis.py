@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from fer_core.augment.affect3d import FaceFitter, FittedFace, Synthesiser, Target
-from fer_core.augment.affect3d.build.gallery import held_out_people, read_rgb
 from fer_core.augment.affect3d.deform import moved_mesh
+from fer_core.augment.affect3d.making.gallery import held_out_people, read_rgb
 from fer_core.evaluate.metrics import ccc
 from fer_core.faces.align import align_face, warp_area
 from fer_core.faces.pose import align_canonical

@@ -3,9 +3,9 @@ import pytest
 
 pytest.importorskip("scipy", reason="making the asset needs the train extra")
 
-from fer_core.augment.affect3d.build.sparse_components import sparse_components, surface_distances
-from fer_core.augment.affect3d.build.unwrap import Unwrapper
-from fer_core.augment.affect3d.build.va_classes import composition, va_classes
+from fer_core.augment.affect3d.making.sparse_components import sparse_components, surface_distances
+from fer_core.augment.affect3d.making.unwrap import Unwrapper
+from fer_core.augment.affect3d.making.va_classes import composition, va_classes
 from fer_core.augment.affect3d.raster import rasterise, triangle_affines
 
 
