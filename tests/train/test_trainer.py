@@ -334,3 +334,16 @@ def test_train_that_teaches_itself_does_not_go_on_without_its_votes(shards, tmp_
     (tmp_path / TAUGHT.format(epoch=1)).unlink()
     with pytest.raises(RecipeError, match=r"votes-from-epoch-1\.npz is missing"):
         train(recipe, shards, tmp_path)
+
+
+def test_train_leaves_frozen_modules_alone_in_that_stage_only(shards, tmp_path):
+    frozen = ("backbone.conv_stem", "backbone.bn1", "backbone.blocks.0")
+    free = replace(TINY, stages=(Stage(1, 32),))
+    before = load_checkpoint(train(free, shards, tmp_path / "free"))["states"]["model"]
+    recipe = replace(TINY, stages=(Stage(1, 32), Stage(1, 32, frozen=frozen)))
+    after = load_checkpoint(train(recipe, shards, tmp_path / "frozen"))["states"]["model"]
+    kept = {name for name in before if name.startswith(tuple(f"{module}." for module in frozen))}
+    assert any("running_mean" in name for name in kept)
+    assert {name for name in before if torch.equal(before[name], after[name])} == kept
+    with pytest.raises(RecipeError, match=r"no attribute `blocks9`; known: backbone\.conv_stem"):
+        train(replace(TINY, stages=(Stage(1, 32, frozen=("backbone.blocks9",)),)), shards, tmp_path / "wrong")

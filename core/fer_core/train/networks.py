@@ -20,7 +20,7 @@ from fer_core.models.heads import Labels as Answers
 from fer_core.models.staged import enter_stage, leave_stages
 from fer_core.train.checkpoint import load_checkpoint
 from fer_core.train.options import RecipeError
-from fer_core.train.recipe import Recipe, recipe_from_dict
+from fer_core.train.recipe import Recipe, Stage, recipe_from_dict
 
 
 def recipe_head(recipe: Recipe) -> HeadOptions:
@@ -86,20 +86,25 @@ def features_of(network: nn.Module, recipe: Recipe) -> int:
     return 0 if outputs.features is None else int(outputs.features.shape[1])
 
 
-def set_mode(network: nn.Module, stage: str) -> None:
+def set_mode(network: nn.Module, stage: Stage) -> None:
     """What learns in this stage learns, all else is frozen and in evaluation mode.
 
     Raises:
-        RecipeError: when the network has no such stage.
+        RecipeError: when the network has no such stage, or no such module to freeze.
     """
-    if not stage:
-        leave_stages(network)
-        network.train()
-        return
     try:
-        enter_stage(network, stage)
+        if stage.train:
+            enter_stage(network, stage.train)
+        else:
+            leave_stages(network)
+            network.train()
+        for name in stage.frozen:
+            network.get_submodule(name).eval().requires_grad_(False)
     except ValueError as error:
         raise RecipeError(f"stages: {error}") from None
+    except AttributeError as error:
+        known = ", ".join(name for name, _ in network.named_modules() if 0 < name.count(".") < 3)
+        raise RecipeError(f"stages, frozen: {error}; known: {known}") from None
 
 
 def load_trained(path: Path) -> tuple[nn.Module, Mapping[str, Any]]:

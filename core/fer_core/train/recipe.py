@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
@@ -41,6 +42,9 @@ class Stage:
     """What learns: a stage of the head (:mod:`fer_core.models.staged`), such as ``au``; everything when empty."""
     rate: float = 1.0
     """Peak of the learning rate, as a share of the recipe's."""
+    frozen: tuple[str, ...] = ()
+    """Modules of the network that stay as they are, such as ``backbone.blocks.0``. The first blocks of a convolutional
+    network cost most and change least: a late stage without them takes half the time."""
     own_share: float = 0.0
     """Share of the averaged network's own answers in the votes of this stage (:mod:`fer_core.train.distil`)."""
 
@@ -147,7 +151,7 @@ def load_recipe(name_or_path: str, overrides: Mapping[str, str] | None = None) -
             raise RecipeError(f"no recipe {name_or_path!r}{suggest(name_or_path, known)}; list them: fer-core recipes")
         recipe = known[name_or_path]
     for key, value in (overrides or {}).items():
-        recipe = _override(recipe, key, value)
+        recipe = recipe_from_dict(override(asdict(recipe), key, value), f"--set {key}={value}")
     return recipe
 
 
@@ -168,7 +172,7 @@ def recipe_from_dict(values: Mapping[str, Any], name: str) -> Recipe:
     for key, value in given.items():
         where = f"{name}, {key}"
         if key == "augmentation":
-            given[key] = _augmentation(value, where)
+            given[key] = parse_augmentation(value, where)
         elif key == "stages":
             given[key] = _stages(value, where)
         elif key == "losses":
@@ -191,9 +195,9 @@ def _with_losses(values: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _augmentation(values: Any, where: str) -> Augmentation:
+def parse_augmentation(values: Any, where: str, plain: Augmentation = Augmentation()) -> Augmentation:  # noqa: B008
+    """An augmentation from a table; ``plain`` has what it leaves out."""
     check_keys(values, [f.name for f in fields(Augmentation)], where)
-    plain = Augmentation()
     return replace(plain, **{k: typed(v, getattr(plain, k), f"{where}.{k}") for k, v in values.items()})
 
 
@@ -234,14 +238,18 @@ def _named(values: Any, where: str) -> Options:
     return dict(values)
 
 
-def _override(recipe: Recipe, dotted: str, text: str) -> Recipe:
-    """The recipe with one value, however deep (``losses.focal.gamma``, ``stages.0.epochs``), in place of another."""
+def override(values: Mapping[str, Any], dotted: str, text: str) -> Mapping[str, Any]:
+    """The values of a recipe with one of them, however deep (``losses.focal.gamma``, ``stages.0.epochs``), replaced.
+
+    Raises:
+        RecipeError: when there is no such key.
+    """
     where = f"--set {dotted}={text}"
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text  # a bare word is a string
-    values = asdict(recipe)
+    values = deepcopy(dict(values))
     *path, last = dotted.split(".")
     inner: Any = values
     for key in path:
@@ -253,7 +261,7 @@ def _override(recipe: Recipe, dotted: str, text: str) -> Recipe:
     if not isinstance(inner, dict):
         raise RecipeError(f"{where}: {'.'.join(path)} has no keys")
     inner[last] = value
-    return recipe_from_dict(values, where)
+    return values
 
 
 def _step(inner: Any, key: str, where: str) -> Any:

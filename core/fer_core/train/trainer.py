@@ -127,7 +127,7 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
                 order_of(epoch),
                 share_of(accelerator),
             ):
-                set_mode(network, stage.train)
+                set_mode(network, stage)
                 for group in optimizer.param_groups:
                     stage_step = progress.step - stage_epoch * steps_per_epoch
                     group["lr"] = learning_rate(
