@@ -11,6 +11,7 @@ The geometry travels inside the model file (``CropGeometry.to_dict``); ``DEFAULT
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -72,15 +73,15 @@ def similarity_to_template(points_px: Floats, geometry: CropGeometry) -> npt.NDA
         ValueError: when the points coincide, so that no scale is defined.
     """
     # A similarity in the plane is multiplication by one complex number: the least-squares fit has a closed form.
-    source = points_px[:, 0].astype(np.float64) + 1j * points_px[:, 1]
-    target_px = np.asarray(geometry.template_px, np.float64)
-    target = target_px[:, 0] + 1j * target_px[:, 1]
-    source_centred, target_centred = source - source.mean(), target - target.mean()
-    spread = float(np.sum(np.abs(source_centred) ** 2))
+    source = [complex(x, y) for x, y in points_px.tolist()]
+    target = [complex(x, y) for x, y in geometry.template_px]
+    source_centre, target_centre = sum(source) / len(source), sum(target) / len(target)
+    spread = sum(abs(s - source_centre) ** 2 for s in source)
     if not spread > 1e-6:
         raise ValueError("the points that align a face coincide; no crop can be made")
-    factor = np.sum(target_centred * source_centred.conj()) / spread
-    shift = target.mean() - factor * source.mean()
+    pairs = zip(source, target, strict=True)
+    factor = sum((t - target_centre) * (s - source_centre).conjugate() for s, t in pairs) / spread
+    shift = target_centre - factor * source_centre
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
 
 
@@ -109,11 +110,15 @@ def warp_area(image_rgb_u8: ImageU8, to_crop: npt.NDArray[np.float64], size_px: 
     if shrink < 2:
         return _warp(image_rgb_u8, to_crop, size_px)
     height, width = image_rgb_u8.shape[:2]
-    corners = np.array([[0, 0], [size_px, 0], [0, size_px], [size_px, size_px]], np.float64)
-    in_frame = (corners - to_crop[:, 2]) @ np.linalg.inv(to_crop[:, :2]).T
+    (a, b, x), (c, d, y) = cv2.invertAffineTransform(to_crop).tolist()
+    corners = ((0, 0), (size_px, 0), (0, size_px), (size_px, size_px))
+    across, down = [a * u + b * v + x for u, v in corners], [c * u + d * v + y for u, v in corners]
     margin = 2 * shrink
-    left, top = np.clip(np.floor(in_frame.min(axis=0)) - margin, 0, (width - 1, height - 1)).astype(int)
-    right, bottom = np.clip(np.ceil(in_frame.max(axis=0)) + margin, 1, (width, height)).astype(int)
+    left, top = _between(0, min(across) - margin, width - 1), _between(0, min(down) - margin, height - 1)
+    right, bottom = (
+        _between(1, math.ceil(max(across)) + margin, width),
+        _between(1, math.ceil(max(down)) + margin, height),
+    )
     # Whole blocks, counted from the frame's corner: much faster to average than parts of pixels, and the same blocks
     # in the next frame.
     left, top = left - left % shrink, top - top % shrink
@@ -124,6 +129,10 @@ def warp_area(image_rgb_u8: ImageU8, to_crop: npt.NDArray[np.float64], size_px: 
     # A reduced pixel (u, v) has its centre at region pixel ((u + .5) * ratio - .5); fold that into the matrix.
     to_frame = np.array([[ratio_x, 0, left + 0.5 * ratio_x - 0.5], [0, ratio_y, top + 0.5 * ratio_y - 0.5], [0, 0, 1]])
     return _warp(reduced, to_crop @ to_frame, size_px)
+
+
+def _between(low: int, value: float, high: int) -> int:
+    return min(high, max(low, math.floor(value)))
 
 
 def _warp(image_rgb_u8: ImageU8, to_crop: npt.NDArray[np.float64], size_px: int) -> ImageU8:

@@ -34,7 +34,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.faces.canonical import canonical_mesh
-from fer_core.faces.pose import Alignment, Doubles, align_canonical
+from fer_core.faces.pose import Alignment, align_canonical
+from fer_core.faces.similarity import Doubles
 from fer_core.types import Floats
 
 Point = tuple[float, float]

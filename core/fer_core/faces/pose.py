@@ -1,7 +1,7 @@
 """Head pose from the face mesh: the rotation of a weighted similarity from the canonical face to the landmarks.
 
-Method: Umeyama, "Least-squares estimation of transformation parameters between two point patterns" (1991), eq. 40-42,
-with the weights that MediaPipe's own face geometry uses. They lie on 33 points that expressions move little.
+Method: :mod:`fer_core.faces.similarity` with the weights that MediaPipe's own face geometry uses. They lie on 33 points
+that expressions move little.
 
 Convention. Axes of the image: x right, y down, z away from the camera. The rotation that takes the frontal canonical
 face to the seen one is ``R = Rz(roll) @ Ry(-yaw) @ Rx(-pitch)``, each matrix right-handed in these axes: intrinsic
@@ -26,6 +26,7 @@ it to 3.5 at 40 cm. On MediaPipe's mesh of rendered faces (10 photographs on the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,9 +34,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.faces.canonical import canonical_mesh, check_landmarks
+from fer_core.faces.similarity import Doubles, rotation_and_scale
 from fer_core.types import Floats, Pose
-
-Doubles = npt.NDArray[np.float64]
 
 #: A head is about 15 cm wide: this is far below a pixel, and only tells a mesh from a point.
 _MIN_SCALE_PX_PER_CM = 1e-6
@@ -58,13 +58,14 @@ class Alignment:
 
 
 @lru_cache(maxsize=1)
-def _rigid_points() -> tuple[npt.NDArray[np.intp], Doubles, Doubles]:
-    """Indices (33,), weights (33,) and centred canonical vertices (33, 3) of the fit."""
+def _rigid_points() -> tuple[npt.NDArray[np.intp], Doubles, Doubles, float]:
+    """Indices (33,), weights (33,), centred canonical vertices times weight (33, 3), their variance."""
     mesh = canonical_mesh()
     used = np.flatnonzero(mesh.rigid_weights)
     weights = mesh.rigid_weights[used].astype(np.float64)
     vertices = mesh.vertices_cm[used].astype(np.float64)
-    return used, weights, vertices - weights @ vertices
+    centred = vertices - weights @ vertices
+    return used, weights, weights[:, None] * centred, float(weights @ (centred**2).sum(axis=1))
 
 
 def align_canonical(landmarks_px: Floats) -> Alignment:
@@ -77,24 +78,22 @@ def align_canonical(landmarks_px: Floats) -> Alignment:
         ValueError: when the mesh has another shape, is not finite, or has no extent.
     """
     check_landmarks(landmarks_px)
-    used, weights, source = _rigid_points()
+    used, weights, weighted, variance = _rigid_points()
     target = landmarks_px[used].astype(np.float64)
     centre = weights @ target
-    covariance = (target - centre).T @ (weights[:, None] * source)  # (3, 3)
-    left, singular, right = np.linalg.svd(covariance)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
-    scale = float(singular @ sign / (weights @ (source**2).sum(axis=1)))
+    rotation, scale = rotation_and_scale((target - centre).T @ weighted, variance)
     if scale < _MIN_SCALE_PX_PER_CM:
         raise ValueError("landmarks_px has no extent: all points coincide; leave this face out of the frame")
-    return Alignment((left * sign) @ right, scale, centre)
+    return Alignment(rotation, scale, centre)
 
 
 def pose_of(rotation: Doubles) -> Pose:
     """Angles of a (3, 3) rotation, in the convention of this module."""
+    (cos_roll, *_), (sin_roll, *_), (sin_yaw, x, y) = rotation.tolist()
     return Pose(
-        pitch_deg=float(np.degrees(np.arctan2(-rotation[2, 1], rotation[2, 2]))),
-        yaw_deg=float(np.degrees(np.arcsin(np.clip(rotation[2, 0], -1.0, 1.0)))),
-        roll_deg=float(np.degrees(np.arctan2(rotation[1, 0], rotation[0, 0]))),
+        pitch_deg=math.degrees(math.atan2(-x, y)),
+        yaw_deg=math.degrees(math.asin(min(1.0, max(-1.0, sin_yaw)))),
+        roll_deg=math.degrees(math.atan2(sin_roll, cos_roll)),
     )
 
 

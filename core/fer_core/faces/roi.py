@@ -35,12 +35,16 @@ def roi_from_box(x_px: float, y_px: float, w_px: float, h_px: float, eyes_px: Fl
     return Roi(x_px + w_px / 2, y_px + h_px / 2, ROI_SCALE * max(w_px, h_px), math.atan2(dy, dx))
 
 
-def roi_from_landmarks(landmarks_px: Floats) -> Roi:
-    """Region for the next frame from this frame's mesh (468, 3)."""
-    low, high = landmarks_px[:, :2].min(axis=0), landmarks_px[:, :2].max(axis=0)
-    eyes = landmarks_px[list(EYE_OUTER_CORNERS), :2]
-    w_px, h_px = (high - low).tolist()
-    return roi_from_box(float(low[0]), float(low[1]), w_px, h_px, eyes)
+def box_of(landmarks_px: Floats) -> tuple[float, float, float, float]:
+    """Left, top, width, height of a mesh (468, 3)."""
+    x_and_y = np.ascontiguousarray(landmarks_px[:, :2].T)
+    (x, y), (right, bottom) = x_and_y.min(axis=1).tolist(), x_and_y.max(axis=1).tolist()
+    return x, y, right - x, bottom - y
+
+
+def roi_from_landmarks(landmarks_px: Floats, box_px: tuple[float, float, float, float] | None = None) -> Roi:
+    """Region for the next frame from this frame's mesh (468, 3), whose box may be known."""
+    return roi_from_box(*(box_px or box_of(landmarks_px)), landmarks_px[list(EYE_OUTER_CORNERS), :2])
 
 
 def roi_to_frame_matrix(roi: Roi, side_px: int) -> npt.NDArray[np.float64]:

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from fer_core.faces.identity import Candidate, IdentityTracker
-from fer_core.faces.networks import Detection, DetectorNetwork, Mesh, MeshNetwork
+from fer_core.faces.networks import Detection, DetectorNetwork, MeshNetwork
 from fer_core.faces.pose import align_canonical, pose_of
 from fer_core.faces.quality import judge
-from fer_core.faces.roi import Roi, roi_from_box, roi_from_landmarks
+from fer_core.faces.roi import Roi, box_of, roi_from_box, roi_from_landmarks
 from fer_core.faces.search import SAME_FACE_OVERLAP, detect_in, overlap, square_regions
 from fer_core.types import Box, Face, Floats, ImageU8, Status
 
@@ -44,12 +44,16 @@ class FoundFace:
     presence: float
     detector_score: float
     """NaN when the face was followed."""
+    box: tuple[float, float, float, float] = field(init=False)
+    """Left, top, width, height in pixels of the frame."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "box", box_of(self.landmarks_px))  # asked for many times a frame
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, top, width, height in pixels of the frame."""
-        low, high = self.landmarks_px[:, :2].min(axis=0), self.landmarks_px[:, :2].max(axis=0)
-        return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+    def roi(self) -> Roi:
+        """Where to read the mesh in the next frame."""
+        return roi_from_landmarks(self.landmarks_px, self.box)
 
 
 class FaceTracker:
@@ -89,7 +93,7 @@ class FaceTracker:
         if len(found) < self._max_faces and (due or lost or not found):
             found = self._search(image_rgb_u8, found)
             self._searched_s = time_s
-        self._rois = [roi_from_landmarks(f.landmarks_px) for f in found]
+        self._rois = [f.roi for f in found]
         return tuple(found)
 
     def find_still(self, image_rgb_u8: ImageU8) -> tuple[FoundFace, ...]:
@@ -128,15 +132,17 @@ class FaceTracker:
         self.close()
 
     def _follow(self, image: ImageU8) -> list[FoundFace]:
-        meshes = self._mesh.run(image, self._rois)
-        moved = [k for k, mesh in enumerate(meshes) if _moved(self._rois[k], mesh)]
-        again = self._mesh.run(image, [roi_from_landmarks(meshes[k].landmarks_px) for k in moved])
-        for k, mesh in zip(moved, again, strict=True):
-            meshes[k] = mesh
+        faces = self._read(image, self._rois)
+        moved = [k for k, face in enumerate(faces) if _moved(self._rois[k], face)]
+        for k, face in zip(moved, self._read(image, [faces[k].roi for k in moved]), strict=True):
+            faces[k] = face
         found: list[FoundFace] = []
-        for mesh in meshes:
-            self._keep_if_new_face(found, FoundFace(mesh.landmarks_px, mesh.presence, math.nan))
+        for face in faces:
+            self._keep_if_new_face(found, face)
         return found
+
+    def _read(self, image: ImageU8, rois: Sequence[Roi], detector_score: float = math.nan) -> list[FoundFace]:
+        return [FoundFace(m.landmarks_px, m.presence, detector_score) for m in self._mesh.run(image, rois)]
 
     def _search(self, image: ImageU8, found: list[FoundFace], everywhere: bool = False) -> list[FoundFace]:
         squares = square_regions(image.shape[1], image.shape[0])
@@ -153,9 +159,9 @@ class FaceTracker:
     def _fit(self, image: ImageU8, detection: Detection) -> FoundFace:
         roi = roi_from_box(*_box(detection), detection.eyes_px)
         # The detector's box is rougher than a mesh: the second fit sees the region that the first one found.
-        (rough,) = self._mesh.run(image, [roi])
-        (mesh,) = self._mesh.run(image, [roi_from_landmarks(rough.landmarks_px)])
-        return FoundFace(mesh.landmarks_px, mesh.presence, detection.score)
+        (rough,) = self._read(image, [roi])
+        (face,) = self._read(image, [rough.roi], detection.score)
+        return face
 
     @staticmethod
     def _keep_if_new_face(found: list[FoundFace], new: FoundFace) -> None:
@@ -181,11 +187,11 @@ def _describe(image: ImageU8, found: Sequence[FoundFace], time_s: float, identit
     return tuple(sorted(faces, key=lambda face: face.face_id))
 
 
-def _moved(read_in: Roi, mesh: Mesh) -> bool:
+def _moved(read_in: Roi, face: FoundFace) -> bool:
     """Whether a face must be read again where it is now."""
-    if mesh.presence < MIN_PRESENCE:
+    if face.presence < MIN_PRESENCE:
         return False
-    now = roi_from_landmarks(mesh.landmarks_px)
+    now = face.roi
     distance_px = math.dist((read_in.center_x_px, read_in.center_y_px), (now.center_x_px, now.center_y_px))
     return distance_px > REFIT_MOVE * read_in.size_px
 
