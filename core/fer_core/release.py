@@ -21,7 +21,7 @@ from fer_core.data.readers.ckplus import NAME as CKPLUS
 from fer_core.data.readers.diffusionfer import NAME as DIFFUSIONFER
 from fer_core.data.readers.ferplus import NAME as FERPLUS
 from fer_core.data.shards import Shard
-from fer_core.evaluate.temperature import fit_temperature
+from fer_core.evaluate.temperature import fit_temperature, majority
 from fer_core.export import export_onnx
 from fer_core.faces.align import CropGeometry
 from fer_core.infer.baseline import REFERENCE_KEY, NeutralReference
@@ -179,7 +179,7 @@ def _fitted_temperature(network: nn.Module, shards: Sequence[Shard], size_px: in
     if not chosen:
         raise DataError(f"no {FERPLUS} images of split 'valid' in the shards; prepare them, or give --temperature 1")
     logits, _, _, votes = _answers(network, chosen, "valid", size_px)
-    return fit_temperature(logits, votes)
+    return fit_temperature(logits, majority(votes))
 
 
 def _neutral_reference(

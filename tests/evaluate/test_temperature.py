@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="fitting a temperature needs the extra 'train'")
 
-from fer_core.evaluate.temperature import fit_temperature, negative_log_likelihood
+from fer_core.evaluate.temperature import fit_temperature, majority, negative_log_likelihood
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -42,3 +42,21 @@ def test_fit_temperature_leaves_out_unlabelled_rows_and_needs_one():
         fit_temperature(logits, np.full_like(votes, np.nan))
     with pytest.raises(ValueError, match="one shape"):
         fit_temperature(logits, votes[:, :7])
+
+
+def test_majority_takes_the_most_frequent_vote_and_shares_ties():
+    votes = np.array([[0.5, 0.3, 0.2], [0.4, 0.4, 0.2], [np.nan, np.nan, np.nan]])
+    np.testing.assert_array_equal(majority(votes), [[1, 0, 0], [0.5, 0.5, 0], [np.nan] * 3])
+
+
+def test_fit_temperature_to_the_majority_makes_confidence_equal_accuracy():
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 2, (4000, 8))
+    chances = softmax(logits / 0.6)
+    labels = np.eye(8)[[rng.choice(8, p=p) for p in chances]]
+    voted = 0.7 * labels + 0.3 / 8  # people agree less than they are predictable
+    temperature = fit_temperature(logits, majority(voted))
+    probs = softmax(logits / temperature)
+    right = (probs.argmax(axis=1) == labels.argmax(axis=1)).mean()
+    assert probs.max(axis=1).mean() == pytest.approx(right, abs=0.02)
+    assert temperature == pytest.approx(0.6, rel=0.05)

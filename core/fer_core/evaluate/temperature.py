@@ -1,8 +1,9 @@
-"""Temperature scaling: one number that makes probabilities as confident as the votes are unanimous.
+"""Temperature scaling: one number that makes probabilities as confident as they turn out right.
 
 Source: C. Guo, G. Pleiss, Y. Sun and K. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 4.2:
-the T that minimises the negative log-likelihood of softmax(logits / T) on held-out data. We deviate in the target,
-which is the distribution of the votes instead of one label. The order of the classes, hence the accuracy, stays.
+the T that minimises the negative log-likelihood of softmax(logits / T) on held-out data. What is right is what most
+people voted for (:func:`majority`): networks that learned distributions of votes are as undecided as the voters, which
+is less sure than they could be of the vote's outcome. The order of the classes, hence the accuracy, stays.
 """
 
 from __future__ import annotations
@@ -20,6 +21,14 @@ from fer_core.evaluate.metrics import Reals
 BOUNDS = (0.05, 20.0)
 
 
+def majority(votes: Reals) -> Reals:
+    """Votes (N, E) with all weight on the most frequent one, shared where some are equally frequent; NaN stays NaN."""
+    with np.errstate(invalid="ignore"):
+        most = np.where(np.isnan(votes), np.nan, votes == votes.max(axis=1, keepdims=True))
+    shared: Reals = most / most.sum(axis=1, keepdims=True)
+    return shared
+
+
 def negative_log_likelihood(logits: Reals, votes: Reals, temperature: float) -> float:
     """Mean cross-entropy in nats of votes (N, E), rows sum to 1, under softmax(logits (N, E) / temperature)."""
     log_probs: Any = log_softmax(logits.astype(np.float64) / temperature, axis=1)
@@ -33,7 +42,7 @@ def fit_temperature(logits: Reals, votes: Reals) -> float:
 
     Args:
         logits: (N, E).
-        votes: (N, E) proportions; rows with NaN have no label and are left out.
+        votes: (N, E), each row sums to 1; rows with NaN have no label and are left out.
 
     Raises:
         ValueError: when the shapes differ or no row has a label.
