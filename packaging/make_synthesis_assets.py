@@ -1,10 +1,10 @@
-"""Makes assets/synthesis/synthesis.npz from the research data. Run by hand, with the train extra:
+"""Makes assets/synthesis/synthesis.npz and face_model.npz from the research data. Run by hand, with the train extra:
 
-    python packaging/make_synthesis_assets.py DATA MODELS [--cache FILE] [--components PICTURE]
+    python packaging/make_synthesis_assets.py DATA MODELS [--cache FILE] [--faces | --components PICTURE]
 
 DATA holds ckplus128, diffusionfer and webmorph, unpacked; MODELS holds ict_facekit.npz and
 face_landmarker.task. Only statistics over many faces and parts of an open face model are written.
-assets/synthesis/README.md says what the arrays are.
+assets/synthesis/README.md says what the arrays are. ``--faces`` makes the second file alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from mediapipe.modules.face_geometry.protos import geometry_pipeline_metadata_pb2
 
+from fer_core.augment.affect3d.making.face_model import face_model
 from fer_core.augment.affect3d.making.gallery import Gallery, read_gallery
 from fer_core.augment.affect3d.making.open_model import OpenModel
 from fer_core.augment.affect3d.making.response import Viewer, sharpen_expressions
@@ -26,6 +27,7 @@ from fer_core.augment.affect3d.making.teeth import teeth_pictures
 from fer_core.augment.affect3d.making.units import (
     UNITS,
     expression_weights,
+    mobility,
     pair_displacements,
     unit_log_ratios,
     unit_shapes,
@@ -33,9 +35,8 @@ from fer_core.augment.affect3d.making.units import (
 from fer_core.augment.affect3d.making.va_classes import class_weights, composition, read_annotations, va_classes
 from fer_core.augment.affect3d.model import AffectModel, write_model
 from fer_core.faces.canonical import canonical_mesh
-from fer_core.models.morphable import fit_shape_model
 
-TARGET = Path(__file__).resolve().parents[1] / "assets" / "synthesis" / "synthesis.npz"
+ASSETS = Path(__file__).resolve().parents[1] / "assets" / "synthesis"
 EYE_WHITE_RGB = (185.0, 172.0, 165.0)
 
 
@@ -96,7 +97,8 @@ def draw_components(gallery: Gallery, triangles: np.ndarray, picture: Path, coun
     from matplotlib import pyplot as plt
 
     vertices = canonical_mesh().vertices_cm.astype(np.float64)
-    moved = pair_displacements(gallery, gallery.pairs())
+    # What a tracker sees at the outline and the hairline is its own error: it would take half of the components.
+    moved = pair_displacements(gallery, gallery.pairs()) * mobility()
     found = sparse_components(moved, surface_distances(vertices, triangles), count)
     figure, axes = plt.subplots(2, count // 2, figsize=(2 * count // 2, 5.2), layout="constrained")
     for axis, component in zip(axes.flat, found.components_cm, strict=True):
@@ -111,14 +113,14 @@ def draw_components(gallery: Gallery, triangles: np.ndarray, picture: Path, coun
     print(f"{picture}: {count} components explain {found.explained:.3f}")
 
 
-def report_shapes(gallery: Gallery) -> None:
-    """Print how many principal components the shape of neutral faces needs."""
-    rows = [k for k, path in enumerate(gallery.paths) if "neutral" in path]
-    shapes = np.stack([gallery.canonical_cm(row) for row in rows])
-    model = fit_shape_model(shapes)
-    print(
-        f"{len(rows)} neutral meshes: {len(model.variances)} components explain {model.explained:.4f} of the variance"
-    )
+def write_faces(gallery: Gallery, triangles: np.ndarray, uv: np.ndarray) -> None:
+    """Make and write the morphable model, and print how many components it needs."""
+    model, target = face_model(gallery, triangles, uv), ASSETS / "face_model.npz"
+    model.save(target)
+    for part in (model.shape, model.expression, model.texture):
+        if part is not None:
+            print(f"{part.mean.shape}: {len(part.variances)} components explain {part.explained:.4f} of the variance")
+    print(f"{target}: {target.stat().st_size / 1e6:.2f} MB")
 
 
 def main() -> None:
@@ -127,18 +129,21 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("models", type=Path)
     parser.add_argument("--cache", type=Path, help="meshes of the gallery; written where missing")
+    parser.add_argument("--faces", action="store_true", help="make only the morphable model of faces")
     parser.add_argument("--components", type=Path, help="write only a figure of localised sparse components")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     triangles, uv = canonical_topology(options.models / "face_landmarker.task")
     gallery = read_gallery(options.data, options.cache)
     if options.components:
-        report_shapes(gallery)
         draw_components(gallery, triangles, options.components)
         return
-    model = build(gallery, triangles, uv, OpenModel(options.models / "ict_facekit.npz"))
-    write_model(TARGET, model)
-    print(f"{TARGET}: {TARGET.stat().st_size / 1e6:.2f} MB")
+    write_faces(gallery, triangles, uv)
+    if options.faces:
+        return
+    target = ASSETS / "synthesis.npz"
+    write_model(target, build(gallery, triangles, uv, OpenModel(options.models / "ict_facekit.npz")))
+    print(f"{target}: {target.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import pytest
 
 from fer_core.assets import asset_path
 from fer_core.augment.affect3d import FaceFitter, SynthesisError, fit_mesh
+from fer_core.augment.affect3d.fitting import MAX_SHADING, skin_shading
 
 Landmarks = Callable[..., np.ndarray]
 
@@ -50,6 +51,17 @@ def test_fit_mesh_refuses_a_small_face(made_landmarks: Landmarks, made_photo: np
 def test_fit_mesh_refuses_a_turned_head(made_landmarks: Landmarks, made_photo: np.ndarray) -> None:
     with pytest.raises(SynthesisError, match="turned by 40 degrees"):
         fit_mesh(made_photo, made_landmarks(yaw_deg=40.0))
+
+
+def test_skin_shading_grows_as_skin_gets_darker_and_is_bounded() -> None:
+    white = np.full(3, 160, np.float32)
+    found = [skin_shading(np.full((50, 3), skin, np.uint8), white) for skin in (160, 140, 100, 60, 5)]
+    assert found[:2] == [1.0, 1.0]
+    assert 1 < found[2] < found[3] <= found[4] == MAX_SHADING
+    # The light falls out of it: the same skin in half the light.
+    half = skin_shading(np.full((50, 3), 50, np.uint8), white / 2)
+    assert half == pytest.approx(found[2])
+    assert skin_shading(np.zeros((0, 3), np.uint8), white) == 1.0
 
 
 def test_fit_mesh_warns_of_parted_lips(made_landmarks: Landmarks, made_photo: np.ndarray) -> None:

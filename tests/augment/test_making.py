@@ -1,8 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy", reason="making the asset needs the train extra")
 
+from fer_core.augment.affect3d.making.face_model import uv_places
+from fer_core.augment.affect3d.making.gallery import Gallery
+from fer_core.augment.affect3d.making.response import balanced_rows
 from fer_core.augment.affect3d.making.sparse_components import sparse_components, surface_distances
 from fer_core.augment.affect3d.making.unwrap import Unwrapper
 from fer_core.augment.affect3d.making.va_classes import composition, va_classes
@@ -63,6 +68,29 @@ def test_composition_follows_the_nearest_annotations() -> None:
     names = np.array(["happiness"] * 20 + ["anger"] * 15 + ["fear"] * 5)
     shares = composition(va[[0, 39]], va, names, ("happiness", "anger", "fear"))
     assert np.allclose(shares, [[1, 0, 0], [0, 0.75, 0.25]], atol=1e-3)
+
+
+def test_uv_places_lie_where_uv_space_says() -> None:
+    uv = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32)
+    places = uv_places(np.array([[0, 1, 2], [1, 3, 2]], np.int16), uv)
+    assert len(places.corners) == 48 * 48
+    grid = np.stack(np.meshgrid(np.linspace(0, 1, 48), np.linspace(0, 1, 48)), axis=-1).reshape(-1, 2)
+    assert np.allclose(places.on(uv.astype(float)), grid, atol=0.02)
+
+
+def test_balanced_rows_take_one_person_of_each_group_in_turn(tmp_path: Path) -> None:
+    folder = tmp_path / "webmorph"
+    (folder / "neutral_front").mkdir(parents=True)
+    groups = {f"{n:03d}": "white" for n in range(1, 9)} | {"009": "black", "010": "black", "011": "west_asian"}
+    lines = [f"{person},30,female,{group}" for person, group in groups.items()]
+    (folder / "london_info.csv").write_text("\n".join(["face_id,face_age,face_gender,face_eth", *lines]))
+    for person in groups:
+        (folder / f"neutral_front/{person}_03.jpg").touch()
+    paths = tuple(f"webmorph/neutral_front/{person}_03.jpg" for person in groups)
+    gallery = Gallery(tmp_path, paths, np.zeros((len(paths), 468, 3), np.float32))
+    # Every second person is held out: 001, 003 ... 011.
+    chosen = [paths[row][-10:-7] for row in balanced_rows(gallery, 4)]
+    assert chosen == ["010", "002", "004", "006"]
 
 
 def test_rasterise_draws_later_triangles_on_top() -> None:

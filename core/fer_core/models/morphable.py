@@ -1,68 +1,121 @@
-"""A linear model of the shape of faces.
+"""A 3D morphable model: shape of people, movements of a face, and what its skin looks like.
 
-Source: Kollias et al., "Deep neural network augmentation: generating faces for affect analysis" (2020), section 3.4,
-eq. 1: generalised Procrustes analysis removes place, turn and size, principal components describe what remains,
-``S(p) = mean + U p``. Needs numpy alone.
+Source: Kollias et al., "Deep neural network augmentation: generating faces for affect analysis" (2020), section 3.4:
+generalised Procrustes analysis removes place, turn and size, principal components describe what remains (eq. 1);
+texture is a model of the same form over features instead of colours (eq. 3). Where we deviate: movements have
+components of their own, so that a face need not be neutral to be fitted, and texture lies on places in UV space instead
+of vertices, for our mesh has 468 of them and not 53,215. Needs numpy alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Doubles = npt.NDArray[np.float64]
+from fer_core.faces.similarity import fit_similarity
+from fer_core.models.linear_model import EXPLAINED, Doubles, LinearModel, principal_components
+
+#: Goes up when the arrays of a file change their meaning.
+_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class ShapeModel:
-    """Mean and components of shapes of N points."""
+class SurfacePlaces:
+    """Places on the triangles of a mesh."""
 
-    mean: Doubles
-    """(N, 3), centre at the origin, root mean square distance of the points from it 1."""
-    components: Doubles
-    """(K, N, 3), orthonormal over all coordinates."""
-    variances: Doubles
-    """(K,), of the training shapes along each component, falling."""
-    explained: float
-    """Share of the whole variance."""
+    corners: npt.NDArray[np.int32]
+    """(S, 3): the vertices around each place."""
+    shares: Doubles
+    """(S, 3), sum 1: barycentric coordinates."""
 
-    def shape(self, parameters: Doubles) -> Doubles:
-        """(N, 3): the shape with parameters (k,), k <= K; eq. 1."""
-        used = np.asarray(parameters, np.float64)
-        return np.asarray(self.mean + np.tensordot(used, self.components[: len(used)], axes=1))
+    def on(self, values: Doubles) -> Doubles:
+        """(..., S, C): values at vertices (..., N, C), interpolated."""
+        return np.asarray((values[..., self.corners, :] * self.shares[:, :, None]).sum(axis=-2))
 
-    def parameters(self, shape: Doubles) -> Doubles:
-        """(K,): parameters of a shape (N, 3), after a similarity has brought it to the mean."""
-        return np.asarray(np.tensordot(self.components, align_similarity(shape, self.mean) - self.mean, axes=2))
+
+@dataclass(frozen=True, slots=True)
+class MorphableModel:
+    """One model of faces. Axes as in the image: x right, y down, z away from the camera."""
+
+    shape: LinearModel
+    """Of neutral faces (N, 3)."""
+    triangles: npt.NDArray[np.int32]
+    """(T, 3)"""
+    expression: LinearModel | None = None
+    """Displacements (N, 3) by movements; their mean is added to every face."""
+    texture: LinearModel | None = None
+    """(N or S, C): colours, or features of :mod:`fer_core.models.face_features` at ``places``."""
+    places: SurfacePlaces | None = None
+    """Where the texture lies, if not on the vertices."""
+    landmarks: npt.NDArray[np.int32] | None = None
+    """(L,): vertices of landmarks in a known order; None where they are not known."""
+    expression_names: tuple[str, ...] = ()
+    """Of the components of ``expression``, where they have names."""
+    source: str = ""
+    """Whose model it is, with licence."""
 
     def save(self, path: Path) -> None:
-        """Write as .npz."""
-        np.savez_compressed(
-            path, mean=self.mean, components=self.components, variances=self.variances, explained=self.explained
-        )
+        """Write as .npz: components in half precision (to .05 % of themselves), the rest in single."""
+        arrays: dict[str, Any] = {"format": _FORMAT, "triangles": self.triangles, "source": self.source}
+        arrays["expression_names"] = np.array(self.expression_names, dtype=str)
+        if self.landmarks is not None:
+            arrays["landmarks"] = self.landmarks
+        if self.places is not None:
+            arrays |= {"places_corners": self.places.corners, "places_shares": self.places.shares.astype(np.float32)}
+        for part in _PARTS:
+            model: LinearModel | None = getattr(self, part)
+            if model is not None:
+                for field in fields(LinearModel):
+                    precision = np.float16 if field.name == "components" else np.float32
+                    arrays[f"{part}_{field.name}"] = np.asarray(getattr(model, field.name), precision)
+        np.savez_compressed(path, **arrays)
 
     @classmethod
-    def load(cls, path: Path) -> ShapeModel:
+    def load(cls, path: Path) -> MorphableModel:
         """Inverse of :meth:`save`.
 
         Raises:
-            KeyError: when an array is missing.
+            FileNotFoundError: when there is no such file.
+            KeyError: when an array is missing; the message names it.
+            ValueError: when a later version of the program wrote the file.
         """
-        with np.load(path) as arrays:
-            return cls(arrays["mean"], arrays["components"], arrays["variances"], float(arrays["explained"]))
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        if int(arrays.get("format", 0)) != _FORMAT:
+            raise ValueError(f"{path}: no morphable model of form {_FORMAT}; write it again with this version")
+        missing = [name for name in ("triangles", *_names("shape")) if name not in arrays]
+        if missing:
+            raise KeyError(f"{path}: missing {', '.join(missing)}; write the model again")
+        return cls(
+            **{part: _part(arrays, part) for part in _PARTS},
+            triangles=arrays["triangles"],
+            places=(
+                SurfacePlaces(arrays["places_corners"], arrays["places_shares"].astype(np.float64))
+                if "places_corners" in arrays
+                else None
+            ),
+            landmarks=arrays.get("landmarks"),
+            expression_names=tuple(str(n) for n in arrays.get("expression_names", ())),
+            source=str(arrays.get("source", "")),
+        )
 
 
-def align_similarity(shape: Doubles, target: Doubles) -> Doubles:
-    """Shape (N, 3) brought to a target (N, 3) by rotation, one scale and shift (Umeyama 1991), without reflection."""
-    source_centre, target_centre = shape.mean(axis=0), target.mean(axis=0)
-    a, b = shape - source_centre, target - target_centre
-    left, singular, right = np.linalg.svd(b.T @ a)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
-    scale = float(singular @ sign / (a**2).sum())
-    return np.asarray(scale * a @ ((left * sign) @ right).T + target_centre)
+_PARTS = ("shape", "expression", "texture")
+
+
+def _names(part: str) -> list[str]:
+    return [f"{part}_{field.name}" for field in fields(LinearModel)]
+
+
+def _part(arrays: dict[str, Any], part: str) -> Any:
+    if f"{part}_mean" not in arrays:
+        return None
+    mean, components, variances, explained = (arrays[name].astype(np.float64) for name in _names(part))
+    return LinearModel(mean, components, variances, float(explained))
 
 
 def procrustes(shapes: Doubles, rounds: int = 10, tolerance: float = 1e-8) -> tuple[Doubles, Doubles]:
@@ -78,33 +131,25 @@ def procrustes(shapes: Doubles, rounds: int = 10, tolerance: float = 1e-8) -> tu
     """
     mean = _unit(shapes[0])
     for _ in range(rounds):
-        aligned = np.stack([align_similarity(shape, mean) for shape in shapes])
+        aligned = np.stack([fit_similarity(shape, mean).apply(shape) for shape in shapes])
         new = _unit(aligned.mean(axis=0))
         change = float(((new - mean) ** 2).mean())
         mean = new
         if change < tolerance:
             break
-    return np.stack([align_similarity(shape, mean) for shape in shapes]), mean
+    return np.stack([fit_similarity(shape, mean).apply(shape) for shape in shapes]), mean
 
 
-def fit_shape_model(shapes: Doubles, explained: float = 0.995) -> ShapeModel:
-    """Procrustes and principal components of shapes (M, N, 3), as many as explain a share of the variance.
+def fit_shape_model(shapes: Doubles, explained: float = EXPLAINED) -> LinearModel:
+    """Procrustes and principal components of shapes (M, N, 3), as many as explain a share of the variance (eq. 1).
 
     Raises:
         ValueError: when there are fewer than two shapes, or the share is not in (0, 1].
     """
     if shapes.ndim != 3 or shapes.shape[0] < 2 or shapes.shape[2] != 3:
         raise ValueError(f"shapes are {shapes.shape}; needed are at least two, (M, N, 3)")
-    if not 0 < explained <= 1:
-        raise ValueError(f"explained is {explained:g}; it must lie in (0, 1]")
     aligned, _ = procrustes(shapes)
-    mean = aligned.mean(axis=0)
-    flat = (aligned - mean).reshape(len(shapes), -1)
-    _, singular, directions = np.linalg.svd(flat, full_matrices=False)
-    variances = singular**2 / (len(shapes) - 1)
-    share = np.cumsum(variances) / variances.sum()
-    count = min(int(np.searchsorted(share, explained - 1e-12)) + 1, len(shapes) - 1)
-    return ShapeModel(mean, directions[:count].reshape(count, *mean.shape), variances[:count], float(share[count - 1]))
+    return principal_components(aligned, explained)
 
 
 def _unit(shape: Doubles) -> Doubles:

@@ -6,14 +6,24 @@ import numpy as np
 
 from fer_core.augment.affect3d.fitting import FittedFace
 from fer_core.augment.affect3d.model import AffectModel
-from fer_core.augment.affect3d.topology import LEFT_LID_PAIRS, LIP_PAIRS, RIGHT_LID_PAIRS, Indices
+from fer_core.augment.affect3d.topology import (
+    LEFT_LID_PAIRS,
+    LID_CREASE_PAIRS,
+    LID_EDGE_PAIRS,
+    LIP_PAIRS,
+    RIGHT_LID_PAIRS,
+    Indices,
+)
 from fer_core.faces.canonical import canonical_mesh
 from fer_core.types import Floats
 
 #: The movement that closes the lids: how far they are apart differs between people, so it is scaled to the person.
 LID_UNIT = "au43"
 #: Lids open at most this much more than in the photograph: what lies behind them is not known.
-MAX_LID_OPENING = 1.18
+MAX_LID_OPENING = 1.25
+#: A raised brow unfolds the skin below it and hardly stretches that with lashes, shadow and make-up: greatest stretch
+#: from the edge of the lid to its crease, and from there to the next points.
+LID_STRETCHES = ((LID_EDGE_PAIRS, 1.15), (LID_CREASE_PAIRS, 2.0))
 
 
 def moved_mesh(fit: FittedFace, weights: Floats, model: AffectModel) -> Floats:
@@ -28,6 +38,8 @@ def moved_mesh(fit: FittedFace, weights: Floats, model: AffectModel) -> Floats:
     moved = fit.mesh_cm + np.tensordot(strengths, shapes, axes=1)
     for pairs in (RIGHT_LID_PAIRS, LEFT_LID_PAIRS):
         _limit_lids(moved, fit.mesh_cm, pairs)
+    for pairs, stretch in LID_STRETCHES:
+        _limit_stretch(moved, fit.mesh_cm, pairs, stretch)
     _limit_lips(moved, fit.mesh_cm)
     return moved.astype(np.float32)
 
@@ -49,6 +61,12 @@ def _limit_lids(moved: Floats, rest: Floats, pairs: Indices) -> None:
     # The upper lid does most of the closing.
     moved[upper, 1] += 0.85 * (gap - wanted)
     moved[lower, 1] -= 0.15 * (gap - wanted)
+
+
+def _limit_stretch(moved: Floats, rest: Floats, pairs: Indices, stretch: float) -> None:
+    below, above = pairs[:, 0], pairs[:, 1]
+    most = stretch * np.maximum(rest[below, 1] - rest[above, 1], 0)
+    moved[above, 1] += np.maximum(moved[below, 1] - moved[above, 1] - most, 0)
 
 
 def _limit_lips(moved: Floats, rest: Floats) -> None:

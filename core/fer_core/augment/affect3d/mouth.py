@@ -22,6 +22,10 @@ LIGHT_RANGE = (0.6, 1.2)
 _CAVITY_RGB = np.array([52, 20, 19], np.float32)
 _TONGUE_RGB = np.array([150, 72, 70], np.float32)
 _CHIN = (152, 175, 199)
+#: A dropped jaw takes the lower lip along more than the tracker sees, and the head back a little: the lower teeth sink
+#: behind the lip and the edge of the upper ones shows, as it does in most people. Shares of the jaw's drop.
+_LOWER_SINKS = 0.45
+_UPPER_SHOWS = 0.2
 _MIDDLE = (13, 14)
 
 
@@ -59,16 +63,17 @@ def _opening(mesh_cm: Floats) -> float:
 def _interior(fit: FittedFace, model: AffectModel, moved_cm: Floats, box: tuple[int, int, int, int]) -> Floats:
     """(h, w, 3): cavity, tongue, lower and upper teeth, lit like the photograph."""
     x, y = _canonical_xy(fit, model, box)
-    jaw = (moved_cm - fit.mesh_cm)[list(_CHIN), 1].mean()
+    jaw = float((moved_cm - fit.mesh_cm)[list(_CHIN), 1].mean())
+    drop = max(0.0, jaw)
     light = np.clip(fit.eye_white / model.eye_white, *LIGHT_RANGE)
     light = 0.5 * light + 0.5 * light.mean()  # the eyes may be red or shaded blue: take half of their cast
     colour = np.broadcast_to(_CAVITY_RGB, (*x.shape, 3)).copy()
     lower_edge = float(model.teeth_origin_cm[1, 1]) + jaw
-    tongue = np.clip((y - lower_edge - 0.05 + 0.12 * x**2) / 0.5, 0, 1)[..., None] * (0.75 * min(1.0, max(0.0, jaw)))
+    tongue = np.clip((y - lower_edge - 0.05 + 0.12 * x**2) / 0.5, 0, 1)[..., None] * (0.75 * min(1.0, drop))
     colour += tongue * (_TONGUE_RGB - colour)
     for teeth, origin, shift in (
-        (model.teeth_lower, model.teeth_origin_cm[1], jaw),
-        (model.teeth_upper, model.teeth_origin_cm[0], 0.0),
+        (model.teeth_lower, model.teeth_origin_cm[1], jaw + _LOWER_SINKS * drop),
+        (model.teeth_upper, model.teeth_origin_cm[0], _UPPER_SHOWS * min(drop, 1.0)),
     ):
         scale = model.teeth_px_per_cm
         shrink = scale / fit.alignment.scale_px_per_cm

@@ -92,7 +92,7 @@ def _apply_ratio(fit: FittedFace, weights: Floats, model: AffectModel) -> ImageU
     """The region (h, w, 3) with the wrinkles, folds and shadows of the movements, before anything moves."""
     log_ratio = np.clip(np.tensordot(weights, model.unit_log_ratios, axes=1), *LOG_RATIO_RANGE).astype(np.float32)
     at_pixels = cv2.remap(log_ratio, fit.uv_map, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    factor = cv2.merge([cv2.exp(at_pixels * power) for power in CHANNEL_POWER])
+    factor = cv2.merge([cv2.exp(at_pixels * (power * fit.shading)) for power in CHANNEL_POWER])
     shaded: ImageU8 = cv2.multiply(fit.region_rgb_u8, factor, dtype=cv2.CV_8U)
     return shaded
 

@@ -19,6 +19,21 @@ RIGHT_LID_PAIRS: Indices = np.array(
 LEFT_LID_PAIRS: Indices = np.array(
     [(466, 249), (388, 390), (387, 373), (386, 374), (385, 380), (384, 381), (398, 382)], np.intp
 )
+#: (nearer to the lashes, above it) points of the upper lid: its edge and its crease, its crease and what hangs over it.
+LID_EDGE_PAIRS: Indices = np.array(
+    [
+        *((246, 247), (161, 30), (160, 29), (159, 27), (158, 28), (157, 56), (173, 190)),
+        *((466, 467), (388, 260), (387, 259), (386, 257), (385, 258), (384, 286), (398, 414)),
+    ],
+    np.intp,
+)
+LID_CREASE_PAIRS: Indices = np.array(
+    [
+        *((30, 225), (29, 224), (27, 223), (28, 222), (56, 221), (190, 189)),
+        *((260, 445), (259, 444), (257, 443), (258, 442), (286, 441), (414, 413)),
+    ],
+    np.intp,
+)
 #: (upper, lower) points that meet when the lips close.
 LIP_PAIRS: Indices = np.array(
     [(191, 95), (80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318), (415, 324)], np.intp

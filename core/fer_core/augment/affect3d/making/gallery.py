@@ -103,6 +103,12 @@ def held_out_people(root: Path) -> list[str]:
     return people[::2][:HELD_OUT]
 
 
+def stated_groups(root: Path) -> dict[str, str]:
+    """What the London set states of each person: number to group, as it is written there."""
+    with (root / "webmorph/london_info.csv").open(newline="") as file:
+        return {line["face_id"]: line["face_eth"] for line in csv.DictReader(file)}
+
+
 def read_gallery(root: Path, cache: Path | None = None) -> Gallery:
     """Fit a mesh to every picture of the colour and pair sets (some minutes), or read the meshes from a cache."""
     if cache is not None and cache.exists():

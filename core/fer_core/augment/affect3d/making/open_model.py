@@ -13,16 +13,12 @@ import numpy.typing as npt
 from scipy.interpolate import RBFInterpolator
 
 from fer_core.faces.canonical import canonical_mesh
+from fer_core.faces.similarity import fit_similarity
+from fer_core.models.morphable_import import ICT_IBUG68
 from fer_core.record.ibug68 import MESH_PAIRS
 
 Doubles = npt.NDArray[np.float64]
 
-#: Vertices of ICT-FaceKit on the points 18 to 68 of iBUG (its own list, ``vertex_indices.json``).
-_ICT_INNER = (
-    *(268, 493, 1914, 2044, 1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140, 2075, 1147),
-    *(4269, 3360, 1507, 1542, 1537, 1528, 1518, 1511, 3742, 3751, 3756, 3721, 3725, 3732, 5708, 5695, 2081),
-    *(0, 4275, 6200, 6213, 6346, 6461, 5518, 5957, 5841, 5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966),
-)
 _FACE = slice(0, 9409)
 GUMS = slice(14062, 17039)
 TEETH = slice(17039, 21451)
@@ -61,14 +57,10 @@ class OpenModel:
             self._shapes = arrays["expression"].astype(np.float32) * flip.astype(np.float32)
             self.triangles: npt.NDArray[np.int32] = arrays["triangles"]
         own = canonical_mesh().vertices_cm.astype(np.float64)
-        source, target = own[np.array(MESH_PAIRS)[17:]].mean(axis=1), self._neutral[list(_ICT_INNER)]
-        self._source_centre, self._target_centre = source.mean(axis=0), target.mean(axis=0)
-        a, b = source - self._source_centre, target - self._target_centre
-        left, singular, right = np.linalg.svd(a.T @ b)
-        self._turn: Doubles = (left @ right).T
-        self._scale = float(singular.sum() / (a**2).sum())
-        rest = RBFInterpolator(source, b - self._scale * a @ self._turn.T, kernel="thin_plate_spline", smoothing=0.5)
-        placed = self._scale * (own - self._source_centre) @ self._turn.T + self._target_centre + rest(own)
+        source, target = own[np.array(MESH_PAIRS)[17:]].mean(axis=1), self._neutral[list(ICT_IBUG68[17:])]
+        self._from_own = fit_similarity(source, target)
+        rest = RBFInterpolator(source, target - self._from_own.apply(source), kernel="thin_plate_spline", smoothing=0.5)
+        placed = self._from_own.apply(own) + rest(own)
         self._neighbours = self._nearest(placed)
 
     def _nearest(self, placed: Doubles) -> list[tuple[npt.NDArray[np.intp], Doubles]]:
@@ -97,12 +89,11 @@ class OpenModel:
             raise KeyError(f"the open face model has no shape {name!r}")
         moved = self._shapes[rows][:, _FACE].sum(axis=0)
         raw = np.array([weight @ moved[near] for near, weight in self._neighbours])
-        return symmetric(raw @ self._turn / self._scale)
+        return symmetric(raw @ self._from_own.rotation / self._from_own.scale)
 
     def vertices_cm(self) -> Doubles:
         """(26719, 3): the neutral head in the canonical face's axes."""
-        placed: Doubles = (self._neutral - self._target_centre) @ self._turn / self._scale + self._source_centre
-        return placed
+        return self._from_own.undo(self._neutral)
 
     def follows_jaw(self) -> npt.NDArray[np.bool_]:
         """(26719,): whether a vertex moves when the jaw opens."""

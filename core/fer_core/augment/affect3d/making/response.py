@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
+from itertools import chain, zip_longest
 
 import cv2
 import numpy as np
 
 from fer_core.augment.affect3d.fitting import FittedFace, fit_mesh
-from fer_core.augment.affect3d.making.gallery import Gallery, held_out_people
+from fer_core.augment.affect3d.making.gallery import Gallery, held_out_people, stated_groups
 from fer_core.augment.affect3d.model import AffectModel
 from fer_core.augment.affect3d.synthesiser import Synthesiser
 from fer_core.faces.align import align_face
@@ -29,18 +31,12 @@ class Viewer:
     Args:
         gallery: its London people who are not held out lend their neutral photographs.
         model: whose triangles the fits use.
-        people: how many of them.
+        people: how many of them, as many of each stated group as there are: most of the set are white, and what is
+            chosen for them alone is recognised in them alone.
     """
 
     def __init__(self, gallery: Gallery, model: AffectModel, people: int = 8) -> None:
-        held_out = set(held_out_people(gallery.root))
-        folder = "webmorph/neutral_front/"
-        rows = [
-            row
-            for row, path in enumerate(gallery.paths)
-            if path.startswith(folder) and path[len(folder) :][:3] not in held_out
-        ]
-        chosen = [rows[k] for k in np.linspace(0, len(rows) - 1, people).round().astype(int)]
+        chosen = balanced_rows(gallery, people)
         self._fits = [_reduced(gallery, row, model) for row in chosen]
         self._engine = Engine()
         self.expressions = tuple(self._engine.card.expressions)
@@ -62,6 +58,19 @@ class Viewer:
         ]
         probs, va, _ = self._engine.run(np.stack(crops))
         return probs, va
+
+
+def balanced_rows(gallery: Gallery, people: int) -> list[int]:
+    """Rows of neutral photographs: one person of each group in turn."""
+    held_out, group_of = set(held_out_people(gallery.root)), stated_groups(gallery.root)
+    folder = "webmorph/neutral_front/"
+    rows = defaultdict(list)
+    for row, path in enumerate(gallery.paths):
+        person = path[len(folder) :][:3]
+        if path.startswith(folder) and person not in held_out:
+            rows[group_of.get(person, "")].append(row)
+    in_turn = chain.from_iterable(zip_longest(*(rows[group] for group in sorted(rows))))
+    return [row for row in in_turn if row is not None][:people]
 
 
 def _reduced(gallery: Gallery, row: int, model: AffectModel) -> FittedFace:

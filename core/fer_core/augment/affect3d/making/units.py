@@ -104,11 +104,11 @@ def unit_shapes(gallery: Gallery, open_model: OpenModel) -> Doubles:
         mean = moved[[p.expression == name for p in pairs]].mean(axis=0)
         seen = _seen([p for p in pairs if p.expression == name and p.units]).mean(axis=0)
         rests.append(symmetric(mean - np.tensordot(seen, plain, axes=1)))
-    displacements: Doubles = np.stack([*shapes, open_model.shape("eyeBlink"), *rests]) * _moves()
+    displacements: Doubles = np.stack([*shapes, open_model.shape("eyeBlink"), *rests]) * mobility()
     return displacements
 
 
-def _moves() -> Doubles:
+def mobility() -> Doubles:
     """(468, 1): little at the temples and the hairline, where what a tracker sees is its own error in pose."""
     x, y = canonical_mesh().vertices_cm[:, :2].T.astype(np.float64)
     side = np.clip((np.abs(x) - 5.4) / 1.6, 0, 1)
