@@ -1,9 +1,10 @@
 """Renders the main states of the window, with the shipped model and without a display. Run by hand:
 
-python packaging/make_screenshots.py OUT_FOLDER [CLIP ...] [--only STATE ...]
+python packaging/make_screenshots.py OUT_FOLDER [CLIP ...] [--photograph FILE] [--only STATE ...]
 
 The first clip (the demo clip by default) poses as the camera and is reviewed; all clips side by side, the first one
-mirrored when it stands alone, are the picture with several faces. Each state is drawn dark and light, at 1280x720 and
+mirrored when it stands alone, are the picture with several faces. The photograph (the built-in portrait by default) is
+the one that synthesis works on. Each state is drawn dark and light, at 1280x720 and
 2560x1440.
 """
 
@@ -29,6 +30,7 @@ from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication, QDialog, QTabWidget
 
 from fer_core.assets import asset_path
+from fer_core.augment.affect3d.sequence import write_image
 from fer_core.media.source import open_source
 from fer_core.media.writer import VideoWriter
 from fer_core.types import ImageU8, MediaInfo
@@ -44,6 +46,7 @@ from fer_studio.main_window import MainWindow
 from fer_studio.marks import MarkKind
 from fer_studio.review.workspace import ReviewWorkspace
 from fer_studio.settings import Settings
+from fer_studio.synthesis.workspace import SynthesisWorkspace
 from fer_studio.theme import ThemeChoice, ThemeFollower
 
 SIZES = (QSize(1280, 720), QSize(2560, 1440))
@@ -66,10 +69,13 @@ class Studio:
         out: folder for the pictures.
         work: folder for everything else.
         clips: what is shown; at least one.
+        photograph: for synthesis; None is the built-in portrait.
     """
 
-    def __init__(self, app: QApplication, out: Path, work: Path, clips: list[Path]) -> None:
-        self.out, self.work, self.clips = out, work, clips
+    def __init__(
+        self, app: QApplication, out: Path, work: Path, clips: list[Path], photograph: Path | None = None
+    ) -> None:
+        self.out, self.work, self.clips, self.photograph = out, work, clips, photograph
         self.theme = ThemeFollower(app, ThemeChoice.DARK)
         self._engine = SharedEngine(device="cpu")
         self._windows: list[MainWindow] = []
@@ -185,17 +191,17 @@ class Studio:
         files, review = parts["Files"], parts["Review"]
         assert isinstance(files, FilesWorkspace)
         assert isinstance(review, ReviewWorkspace)
-        window.add_paths([Path(shutil.copy(self.clips[0], self.work / "laugh.mp4"))])
+        window.add_paths([Path(shutil.copy(self.clips[0], self.work / "clip.mp4"))])
         wait("the analysis", lambda: bool(files.jobs) and files.jobs[0].is_over)
         wait("the rows", lambda: review.recording is not None and len(review.recording) == files.jobs[0].frames)
         window.tabs.setCurrentIndex(2)
         recording, timeline = review.recording, review.timeline
         assert recording is not None
         end_s = recording.end_s
-        timeline.marks.add(MarkKind.POINT, end_s * 0.22, name="joke begins")
-        timeline.marks.add(MarkKind.POINT, end_s * 0.62, name="laughs")
-        timeline.marks.add(MarkKind.RANGE, end_s * 0.05, end_s * 0.18, name="before")
-        timeline.marks.add(MarkKind.EXCLUDED, end_s * 0.9, end_s * 0.97, name="hand")
+        timeline.marks.add(MarkKind.POINT, end_s * 0.22, name="event A")
+        timeline.marks.add(MarkKind.POINT, end_s * 0.62, name="event B")
+        timeline.marks.add(MarkKind.RANGE, end_s * 0.05, end_s * 0.18, name="task 1")
+        timeline.marks.add(MarkKind.EXCLUDED, end_s * 0.9, end_s * 0.97, name="left out")
         timeline.selection_s = (end_s * 0.3, end_s * 0.8)
         review.player.seek(end_s * 0.7)
         pages = next(tabs for tabs in review.findChildren(QTabWidget) if tabs.indexOf(review.statistics) >= 0)
@@ -205,6 +211,43 @@ class Studio:
         files.remove_selected()
         window.tabs.setCurrentIndex(1)
         self.shoot("files-recent", window)
+        window.close()
+
+    def synthesis(self) -> None:
+        """Without a photograph, with a path, with an expression, with several faces, and with no face at all."""
+        window = self.open()
+        parts = dict(window.parts())
+        window.tabs.setCurrentIndex(3)
+        space = parts["Synthesis"]
+        assert isinstance(space, SynthesisWorkspace)
+        self.shoot("synthesis-empty", window)
+        nobody, two = self.work / "wall.png", self.work / "two.png"
+        write_image(nobody, np.full((480, 640, 3), 150, np.uint8))
+        space.open_paths([nobody])
+        wait("the refusal", lambda: not space.runner.busy)
+        self.shoot("synthesis-no-face", window)
+        if self.photograph is None:
+            space.open_portrait()
+        else:
+            space.open_paths([self.photograph])
+        wait("the photograph", lambda: space.photo is not None)
+        turn = np.linspace(0, 1.6 * np.pi, 40)
+        space.panel.path = np.stack([0.2 + 0.5 * np.cos(turn), 0.15 + 0.5 * np.sin(turn)], axis=1)
+        space.player.seek(35)
+        pause(1.0)
+        self.shoot("synthesis-path", window)
+        space.panel.expressions.keyed_actions[3].trigger()
+        pause(1.0)
+        self.shoot("synthesis-expression", window)
+        assert space.photo is not None
+        picture = space.photo.full.image_rgb_u8
+        smaller = cv2.resize(picture, None, fx=0.9, fy=0.9, interpolation=cv2.INTER_AREA)
+        apart = np.full((picture.shape[0] - smaller.shape[0], smaller.shape[1], 3), 90, np.uint8)
+        write_image(two, np.hstack([picture, np.vstack([apart, smaller[:, ::-1]])]))
+        space.open_paths([two])
+        wait("two faces", lambda: space.photo is not None and len(space.photo.faces) > 1)
+        pause(1.0)
+        self.shoot("synthesis-two", window)
         window.close()
 
     def _live(self, name: str, clip: Path) -> None:
@@ -223,6 +266,7 @@ STATES: dict[str, Callable[[Studio], None]] = {
     "no-camera": Studio.no_camera,
     "files": Studio.files,
     "review": Studio.review,
+    "synthesis": Studio.synthesis,
 }
 
 
@@ -231,6 +275,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT_FOLDER")
     parser.add_argument("clips", type=Path, nargs="*", metavar="CLIP")
+    parser.add_argument("--photograph", type=Path, metavar="FILE")
     parser.add_argument("--only", nargs="+", choices=STATES, default=list(STATES), metavar="STATE")
     options = parser.parse_args()
     faulthandler.dump_traceback_later(WHOLE_RUN_S, exit=True)
@@ -239,7 +284,7 @@ def main() -> None:
     app = QApplication(sys.argv[:1])
     with tempfile.TemporaryDirectory() as folder:
         clips = options.clips or [asset_path("demo", "demo.mp4")]
-        studio = Studio(app, options.out, Path(folder), clips)
+        studio = Studio(app, options.out, Path(folder), clips, options.photograph)
         for state in options.only:
             STATES[state](studio)
     faulthandler.cancel_dump_traceback_later()

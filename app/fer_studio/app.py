@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fer_studio.doctor import QT_LIBRARIES, missing_libraries
+
+if TYPE_CHECKING:
+    from fer_studio.main_window import MainWindow
 
 EXIT_OK, EXIT_NO_WINDOW = 0, 1
 
@@ -88,9 +93,11 @@ def run_window(
     settings = Settings()
     preferences = settings.preferences
     theme = ThemeFollower(app, ThemeChoice(preferences.theme))
+    theme.set_text_percent(preferences.text_percent)
     chosen_model = model or (Path(preferences.model) if preferences.model else None)
     engine = SharedEngine(chosen_model, device or preferences.device)
     window = MainWindow(settings, engine, theme, camera=file_choice(camera, loop) if camera else None, files=files)
+    keep_collections_short(window)
     signal.signal(signal.SIGINT, lambda number, frame: window.close())
     signal.signal(signal.SIGTERM, lambda number, frame: window.close())
     awake = QTimer()  # Qt's loop is not Python: without this a signal waits for the next event
@@ -109,6 +116,22 @@ def run_window(
 
 def _let_python_run() -> None:
     """Being called is all it takes."""
+
+
+def keep_collections_short(window: MainWindow) -> None:
+    """Lets the collection of garbage rest until all libraries are loaded, and never look at what they made.
+
+    That would take a tenth of a second each time, in which nothing is drawn; libraries are not garbage.
+    """
+    gc.disable()
+    window.live.engine_ready.connect(_on_loaded)
+    window.live.controller.engine_failed.connect(_on_loaded)
+
+
+def _on_loaded(result: object) -> None:
+    del result
+    gc.freeze()
+    gc.enable()
 
 
 def prepare_process() -> None:

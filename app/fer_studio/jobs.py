@@ -1,4 +1,4 @@
-"""``--jobs``: several processes, each annotating one input at a time.
+"""``--jobs``, and several jobs of the window: processes, each annotating one input at a time.
 
 Every worker has its own model, tracker and input. It hears from its parent through one pipe: a task while it waits, or
 the wish to stop while it works; the end of the pipe means that the parent is gone. A worker that dies takes only its
@@ -32,6 +32,7 @@ _POLL_S = 0.2
 _REPORT_S = 0.1
 #: A worker finishes its frame and its files when it is told to stop; after so long it is ended.
 _STOP_TIMEOUT_S = 20.0
+_KILL_TIMEOUT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,56 @@ def run_jobs(
             worker.process.kill()
             _dismiss(connection, worker)
     return outcomes
+
+
+class SerialWorker:
+    """One process that annotates one input after the other, with its model in memory. For one thread at a time.
+
+    Args:
+        options: of all its inputs; their baseline is no file.
+    """
+
+    def __init__(self, options: AnnotateOptions) -> None:
+        self.options = options
+        self._link: tuple[Connection, _Worker] | None = None
+
+    def run(self, task: Task, listener: Listener, should_stop: Callable[[], bool]) -> Outcome:
+        """Annotates one input; the process is begun with the first, and anew after one that was stopped."""
+        connection, worker = self._hand_over(task)
+        stop_until_s: float | None = None
+        while True:
+            if stop_until_s is None and should_stop():
+                stop_until_s = time.monotonic() + _STOP_TIMEOUT_S
+                _send(connection, None)
+            if stop_until_s is not None and time.monotonic() > stop_until_s:
+                self.close()
+                return Outcome(task.path, End.INTERRUPTED)
+            if not connection.poll(_POLL_S):
+                continue
+            outcome = _hear(connection, worker, listener, stopping=stop_until_s is not None)
+            if outcome is not None:
+                if stop_until_s is not None:  # it goes, as one does that was told to stop
+                    self.close()
+                return outcome
+
+    def close(self) -> None:
+        """Ends the process. What it measured is on the disk; idempotent."""
+        if self._link is not None:
+            connection, worker = self._link
+            self._link = None
+            connection.close()
+            worker.process.kill()
+            worker.process.join(_KILL_TIMEOUT_S)  # on a busy machine its end may take longer: nobody waits for that
+
+    def _hand_over(self, task: Task) -> tuple[Connection, _Worker]:
+        if self._link is not None:
+            connection, worker = self._link
+            worker.task = task
+            if not (worker.process.is_alive() and _send(connection, task)):
+                self.close()
+        if self._link is None:
+            self._link = _start(task, self.options, None)
+        return self._link
 
 
 def _start(task: Task, options: AnnotateOptions, baseline: Baseline | None) -> tuple[Connection, _Worker]:

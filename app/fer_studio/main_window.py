@@ -12,6 +12,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
+from fer_core.types import ImageU8
 from fer_studio.dialogs.shortcuts import ShortcutsDialog, shortcuts_of
 from fer_studio.engines import SharedEngine
 from fer_studio.labels import Labels
@@ -24,6 +25,7 @@ from fer_studio.theme import ThemeChoice, ThemeFollower
 
 FIRST_SIZE = QSize(1280, 800)
 _FILES, _REVIEW = "fer_studio.files.workspace", "fer_studio.review.workspace"
+_SYNTHESIS = "fer_studio.synthesis.workspace"
 
 
 class LazyPage(QWidget):
@@ -45,7 +47,7 @@ class LazyPage(QWidget):
 
 
 class MainWindow(QMainWindow):
-    """Live, Files and Review as tabs.
+    """Live, Files, Review and Synthesis as tabs.
 
     Args:
         settings: what is remembered.
@@ -81,6 +83,7 @@ class MainWindow(QMainWindow):
         self.tabs.addTab(self.live, "Live")
         self._files = self._add_lazy(_FILES, "Files", self._make_files)
         self._review = self._add_lazy(_REVIEW, "Review", self._make_review)
+        self._synthesis = self._add_lazy(_SYNTHESIS, "Synthesis", self._make_synthesis)
         self._lay_out()
         self._make_actions()
         self.live.analysing_changed.connect(self._on_analysing)
@@ -90,7 +93,7 @@ class MainWindow(QMainWindow):
 
     def parts(self) -> list[tuple[str, QWidget]]:
         """The window and its workspaces with their titles; makes those that are not made yet."""
-        lazy = [("Files", self._files), ("Review", self._review)]
+        lazy = [("Files", self._files), ("Review", self._review), ("Synthesis", self._synthesis)]
         return [
             ("Window", self),
             ("Live", self.live),
@@ -122,6 +125,15 @@ class MainWindow(QMainWindow):
         workspace: Any = importlib.import_module(_REVIEW).ReviewWorkspace(self._labels(), self.settings.store)
         workspace.layout_requested.connect(self._on_layout_requested)
         return workspace  # type: ignore[no-any-return]
+
+    def _make_synthesis(self) -> QWidget:
+        module: Any = importlib.import_module(_SYNTHESIS)
+        workspace: Any = module.SynthesisWorkspace(self._engine, self.settings.store, self._camera_picture)
+        workspace.camera_wanted.connect(self._on_camera_wanted)
+        return workspace  # type: ignore[no-any-return]
+
+    def _camera_picture(self) -> ImageU8 | None:
+        return self.live.video.picture
 
     def _labels(self) -> Labels:
         engine = self.live.controller.engine
@@ -208,6 +220,10 @@ class MainWindow(QMainWindow):
         self.light.lit = on
 
     @Slot()
+    def _on_camera_wanted(self) -> None:
+        self.tabs.setCurrentWidget(self.live)
+
+    @Slot()
     def _on_notice_read(self) -> None:
         self.settings.change(notice_seen=True)
 
@@ -244,6 +260,7 @@ class MainWindow(QMainWindow):
         if (before.model, before.device) != (now.model, now.device):
             self._engine.choose(Path(now.model) if now.model else None, now.device)
         self._theme.set_choice(ThemeChoice(now.theme))
+        self._theme.set_text_percent(now.text_percent)
 
     @Slot()
     def _on_full_screen(self) -> None:
@@ -285,7 +302,7 @@ class MainWindow(QMainWindow):
         self._closed = True
         self.settings.save_layout("window", self.saveGeometry())
         self.live.shutdown()
-        for page in (self._files, self._review):
+        for page in (self._files, self._review, self._synthesis):
             if page is not None and page.content is not None:
                 page.content.shutdown()
         self.settings.store.sync()
@@ -293,13 +310,19 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  Qt's name
         """Files are welcome anywhere on the window."""
-        if self._files is not None and _local_files(event):
+        if (self._files is not None or self._shows_synthesis()) and _local_files(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  Qt's name
-        """Queues what was dropped."""
+        """Queues what was dropped, or takes it as the photograph of Synthesis while that is shown."""
         event.acceptProposedAction()
-        self.add_paths(_local_files(event))
+        if self._synthesis is not None and self._shows_synthesis():
+            self._synthesis.get().open_paths(_local_files(event))
+        else:
+            self.add_paths(_local_files(event))
+
+    def _shows_synthesis(self) -> bool:
+        return self._synthesis is not None and self.tabs.currentWidget() is self._synthesis
 
 
 def _local_files(event: QDropEvent) -> list[Path]:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -20,14 +21,29 @@ _NOISE = re.compile(
     rb"|[IW]\d{4} \S+ +\d+ (inference_feedback_manager|gl_context\w*|face_landmarker_graph)\.cc:"
 )
 _STDERR = 2
+#: Two that put the descriptor back in the order in which they took it would leave it in a file that is gone.
+_one_at_a_time = threading.Lock()
+_PATIENCE_S = 10.0
 
 
 @contextlib.contextmanager
 def quiet_native_stderr() -> Iterator[None]:
     """Drops known noise written to file descriptor 2 inside; other lines follow at the end, in order.
 
-    Acts on the whole process: inside, nothing else should want to write to the terminal.
+    Acts on the whole process: inside, nothing else should want to write to the terminal. One thread at a time.
     """
+    alone = _one_at_a_time.acquire(timeout=_PATIENCE_S)
+    try:
+        if alone:
+            yield from _caught()
+        else:  # rather noise than to wait for a thread that hangs
+            yield
+    finally:
+        if alone:
+            _one_at_a_time.release()
+
+
+def _caught() -> Iterator[None]:
     try:
         kept = os.dup(_STDERR)
     except OSError:  # a program without a terminal may have no descriptor 2

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ _FIRST_CAPACITY = 256
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int8]
+Column = TypeVar("Column", Ints, Doubles, Codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,17 @@ class Growing:
         return filled[0] if self._single else filled.T
 
 
+class _Filled(Generic[Column]):
+    """The filled part of the :class:`Growing` that has the same name with an underscore before it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = f"_{name}"
+
+    def __get__(self, holder: object, owner: type | None = None) -> Column:
+        filled: Column = getattr(holder, self._name).view
+        return filled
+
+
 @dataclass(frozen=True, slots=True)
 class ValueColumns:
     """Where the numbers of a row stand: what was seen, then affect, then affect corrected by a baseline."""
@@ -112,6 +124,15 @@ class ValueColumns:
 class FaceSeries:
     """The rows of one face; every property is a view of ``n`` rows by rising time."""
 
+    position = _Filled[Ints]()
+    """(n,) place of the row's frame among all frames of the recording."""
+    time_s = _Filled[Doubles]()
+    """(n,)"""
+    status = _Filled[Codes]()
+    """(n,) index into ``STATUSES``."""
+    expression = _Filled[Codes]()
+    """(n,) index of the strongest expression, ``NO_EXPRESSION`` where the face was not usable."""
+
     def __init__(self, columns: ValueColumns) -> None:
         self._columns = columns
         self._position = Growing(np.int64)
@@ -130,26 +151,6 @@ class FaceSeries:
         self._status.extend(batch.status[rows])
         self._expression.extend(batch.expression[rows])
         self._values.extend(batch.values[rows])
-
-    @property
-    def position(self) -> Ints:
-        """(n,) place of the row's frame among all frames of the recording."""
-        return self._position.view
-
-    @property
-    def time_s(self) -> Doubles:
-        """(n,)"""
-        return self._time_s.view
-
-    @property
-    def status(self) -> Codes:
-        """(n,) index into ``STATUSES``."""
-        return self._status.view
-
-    @property
-    def expression(self) -> Codes:
-        """(n,) index of the strongest expression, ``NO_EXPRESSION`` where the face was not usable."""
-        return self._expression.view
 
     @property
     def confidence(self) -> Floats:
@@ -221,6 +222,13 @@ class Recording:
         with_baseline: whether there are values corrected by a baseline.
     """
 
+    frame = _Filled[Ints]()
+    """(F,) index of each frame in its source."""
+    time_s = _Filled[Doubles]()
+    """(F,) never falling."""
+    status = _Filled[Codes]()
+    """(F,) index into ``STATUSES``: ``ok`` when a face was usable, else why there is none."""
+
     def __init__(self, expressions: Sequence[str], action_units: Sequence[int], with_baseline: bool = False) -> None:
         self.expressions = tuple(expressions)
         self.action_units = tuple(action_units)
@@ -247,21 +255,6 @@ class Recording:
     def __len__(self) -> int:
         """Frames so far."""
         return len(self._frame)
-
-    @property
-    def frame(self) -> Ints:
-        """(F,) index of each frame in its source."""
-        return self._frame.view
-
-    @property
-    def time_s(self) -> Doubles:
-        """(F,) never falling."""
-        return self._time_s.view
-
-    @property
-    def status(self) -> Codes:
-        """(F,) index into ``STATUSES``: ``ok`` when a face was usable, else why there is none."""
-        return self._status.view
 
     @property
     def start_s(self) -> float:

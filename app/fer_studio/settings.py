@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_config_path
-from PySide6.QtCore import QByteArray, QObject, QSettings, QStandardPaths, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, QStandardPaths, QThreadPool, QTimer, Signal, Slot
 
 _GROUP = "preferences"
+_WRITE_AFTER_MS = 1000
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,14 @@ class Preferences:
     show_mesh: bool = False
     show_axes: bool = False
     theme: str = "system"
+    text_percent: int = 100
+    """Size of texts, relative to what the system says."""
     model: str = ""
     """ONNX file; empty is the shipped one."""
     device: str = "auto"
     max_faces: int = 4
+    file_jobs: int = 0
+    """Files that are measured at the same time; 0 is as many as the machine has room for."""
     recordings_folder: str = ""
     """Empty is a folder among the person's videos."""
     review_recordings: bool = True
@@ -47,6 +52,36 @@ class Preferences:
         return Path(movies or Path.home()) / "fer-studio"
 
 
+class Store(QSettings):
+    """Writes to the disk in the background, and once a second at most.
+
+    Qt would write at once, in the window's thread, and wait until the disk has it: with every step of a slider.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), QSettings.Format.IniFormat)
+        self._due = QTimer(self, singleShot=True, interval=_WRITE_AFTER_MS)
+        self._due.timeout.connect(self._on_due)
+
+    def setValue(self, key: str, value: Any) -> None:  # noqa: N802  Qt's name
+        """Remembers a value; it is on the disk a second later, or after ``sync``."""
+        super().setValue(key, value)
+        if not self._due.isActive():
+            self._due.start()
+
+    def event(self, event: QEvent) -> bool:
+        """Qt would write now."""
+        return event.type() is QEvent.Type.UpdateRequest or super().event(event)
+
+    @Slot()
+    def _on_due(self) -> None:
+        QThreadPool.globalInstance().start(self._write)
+
+    def _write(self) -> None:
+        # Objects for the same file share their values; this one belongs to the thread that it works in.
+        QSettings(self.fileName(), QSettings.Format.IniFormat).sync()
+
+
 class Settings(QObject):
     """Keeps preferences, and window layouts, in a file of their own; never elsewhere on the machine.
 
@@ -60,7 +95,7 @@ class Settings(QObject):
     def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         file = path or user_config_path("fer-studio", appauthor=False) / "studio.ini"
-        self.store = QSettings(str(file), QSettings.Format.IniFormat)
+        self.store = Store(file)
         """For parts of the window that remember things of their own."""
         self._preferences = self._load()
 
@@ -70,7 +105,7 @@ class Settings(QObject):
         return self._preferences
 
     def change(self, **changes: Any) -> None:
-        """Takes effect, and is remembered, at once."""
+        """Takes effect at once, and is remembered."""
         self.replace(replace(self._preferences, **changes))
 
     def replace(self, preferences: Preferences) -> None:
@@ -92,12 +127,15 @@ class Settings(QObject):
         self.store.setValue(f"layout/{name}", state)
 
     def _load(self) -> Preferences:
-        values = {}
+        values: dict[str, Any] = {}
         for field in fields(Preferences):
             usual = getattr(Preferences, field.name)
-            kind: type[Any] = type(usual)
+            stored = self.store.value(f"{_GROUP}/{field.name}", usual)
+            if isinstance(usual, bool):
+                values[field.name] = str(stored).lower() == "true"
+                continue
             try:
-                values[field.name] = kind(self.store.value(f"{_GROUP}/{field.name}", usual, type=kind))
+                values[field.name] = type(usual)(stored)
             except (TypeError, ValueError):
                 continue  # a file that somebody edited: what cannot be read is not chosen
         return Preferences(**values)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from PySide6.QtCore import QObject, Qt, Slot
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
+from fer_core.colours import OKABE_ITO
 from fer_core.labels import Expression
-from fer_core.media.overlay import OKABE_ITO
 
 _DARK_BELOW_LIGHTNESS = 128
 
@@ -164,6 +164,7 @@ class ThemeFollower(QObject):
         super().__init__(app)
         self._app = app
         self._choice = choice
+        self._font = app.font()
         self._system_is_dark = app.styleHints().colorScheme() is Qt.ColorScheme.Dark
         app.setStyle("Fusion")  # the native styles of some systems keep colours of their own
         app.styleHints().colorSchemeChanged.connect(self.on_color_scheme_changed)
@@ -178,6 +179,13 @@ class ThemeFollower(QObject):
         """Takes effect at once."""
         self._choice = choice
         self._apply()
+
+    def set_text_percent(self, percent: int) -> None:
+        """Text of all widgets, relative to what the system says; the views grow their own with the room they have."""
+        font = QFont(self._font)
+        font.setPointSizeF(self._font.pointSizeF() * percent / 100)
+        if font != self._app.font():
+            self._app.setFont(font)
 
     @Slot(Qt.ColorScheme)
     def on_color_scheme_changed(self, scheme: Qt.ColorScheme) -> None:

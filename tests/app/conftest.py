@@ -264,7 +264,7 @@ def _running_qt_objects() -> list[object]:
 
     # By type: asking a stand-in of another library for its class may make it warn.
     objects = [o for o in gc.get_objects() if issubclass(type(o), QThread | QTimer) and isValid(o)]
-    return [o for o in objects if (o.isActive() if isinstance(o, QTimer) else o.isRunning())]
+    return [o for o in objects if isValid(o) and (o.isActive() if isinstance(o, QTimer) else o.isRunning())]
 
 
 def _process_deletions() -> None:

@@ -34,6 +34,7 @@ Make = Callable[..., FilesWorkspace]
 def settings(tmp_path: Path) -> QSettings:
     settings = QSettings(str(tmp_path / "files.ini"), QSettings.Format.IniFormat)
     settings.setValue("preferences/device", "cpu")
+    settings.setValue("preferences/file_jobs", 1)
     return settings
 
 
@@ -191,7 +192,11 @@ def test_files_uses_the_chosen_folder_and_remembers_choices(
     workspace.add_paths([clip])
     wait(qtbot, workspace)
     assert {p.name for p in (clip.parent / "results").iterdir()} == {"clip.csv", "clip.json", "clip.annotated.mp4"}
-    options = make().options
+    workspace._table.setColumnWidth(0, 333)
+    assert workspace.shutdown()
+    again = make()
+    assert again._table.columnWidth(0) == 333
+    options = again.options
     assert options.folder == clip.parent / "results"
     assert (options.annotate_options("native").max_faces, options.annotate_options("native").video) == (2, True)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,16 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QPushButton, QSlider
+from PySide6.QtWidgets import QComboBox, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
 from fer_core.media.camera import CameraInfo
 from fer_core.media.errors import MediaError
 from fer_core.media.file_camera import FileCamera
+from fer_core.record.csv import CsvRecorder
+from fer_core.record.errors import write_error
 from fer_core.record.reader import read_header, read_native
+from fer_core.types import Frame, FrameResult
 from fer_studio.engines import SharedEngine
 from fer_studio.live.camera_choice import DEMO_NAME, CameraChoice, choices, choose, file_choice
-from fer_studio.live.controller import LiveState
+from fer_studio.live.controller import LiveState, LiveStats
 from fer_studio.live.workspace import LiveWorkspace
 from fer_studio.settings import Settings
 from fer_studio.workers.capture import CameraRequest
@@ -149,8 +155,6 @@ def test_live_light_burns_while_faces_are_analysed_and_only_then(live: LiveWorks
 
 
 def tool_button(workspace: LiveWorkspace, name: str):
-    from PySide6.QtWidgets import QToolButton
-
     return next(b for b in workspace.findChildren(QToolButton) if b.accessibleName() == name)
 
 
@@ -249,6 +253,83 @@ def test_live_camera_that_is_busy_says_so_and_can_be_tried_again(make: Make, lon
     assert message(workspace) == ""
 
 
+class BreaksOff(FileCamera):
+    """A camera that gives pictures for a while and then has a problem."""
+
+    problem = MediaError("HD Cam", "stopped giving pictures (unplugged?)", "plug it in again and start anew")
+
+    def frames(self) -> Iterator[Frame]:
+        for frame in super().frames():
+            if frame.index >= 12:
+                raise self.problem
+            yield frame
+
+
+def test_live_camera_that_is_unplugged_completes_the_recording_and_can_be_started_again(
+    make: Make, long_clip: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    sources = iter([BreaksOff(long_clip), FileCamera(long_clip, loop=True)])
+    workspace = make(CameraChoice("HD Cam", "0"), open_source=lambda request: next(sources))
+    qtbot.waitUntil(lambda: "HD Cam: stopped giving pictures" in message(workspace), timeout=PATIENCE_MS)
+    assert "Plug it in again and start anew." in message(workspace)
+    assert workspace.controller.state is LiveState.STOPPED
+    assert not workspace._lit
+    qtbot.mouseClick(button(workspace, "Try again"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: workspace.controller.state is LiveState.RUNNING, timeout=PATIENCE_MS)
+
+
+def test_live_recording_on_a_full_disk_stops_says_so_and_keeps_what_it_has(
+    live: LiveWorkspace, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = CsvRecorder.write
+
+    def full(recorder: CsvRecorder, result: FrameResult) -> None:
+        if recorder.frames >= 5:
+            raise write_error(recorder.path, OSError(errno.ENOSPC, "No space left on device"), kept=True)
+        write(recorder, result)
+
+    monkeypatch.setattr(CsvRecorder, "write", full)
+    live.toolbar.record.trigger()
+    qtbot.waitUntil(lambda: live.notice.text.startswith("The recording stopped."), timeout=PATIENCE_MS)
+    assert "No space left on device" in live.notice.text
+    assert "free some space or choose another folder for results, then record again" in live.notice.text
+    assert "--" not in live.notice.text
+    qtbot.waitUntil(lambda: not live.controller.recording, timeout=PATIENCE_MS)
+    assert live.controller.state is LiveState.RUNNING
+    (csv_path,) = (tmp_path / "recordings").glob("*/*.csv")
+    assert len({row.frame for row in read_native(csv_path)}) == 5
+    assert '"complete": false' in csv_path.with_suffix(".json").read_text()
+    with FileCamera(csv_path.with_suffix(".mp4")) as video:
+        assert video.info.frame_count == 5
+
+
+def test_live_status_and_buttons_keep_their_room_when_figures_change(live: LiveWorkspace, qtbot: QtBot) -> None:
+    def places() -> list[int]:
+        live.status.layout().activate()
+        live.toolbar.layout().activate()
+        return [part.x() for part in live.status._parts.values() if part.isVisible()] + [
+            tool.x() for tool in live.toolbar.findChildren(QToolButton)
+        ]
+
+    live._display_timer.stop()
+    live._status_timer.stop()
+    seen = []
+    for camera_hz, latency_ms, dropped, faces, progress in ((9.9, None, 0, 0, None), (120.0, 1234.0, 98765, 12, 1.0)):
+        live.status.show_stats(LiveStats(camera_hz, camera_hz, dropped), latency_ms, faces)
+        live.toolbar.show_calibration(progress)
+        live.toolbar.record.setText("Record" if progress is None else "Stop recording")
+        seen.append(places())
+    assert seen[0] == seen[1]
+
+
+def test_live_analysis_gives_way_to_the_window(live: LiveWorkspace) -> None:
+    if sys.platform != "linux":
+        pytest.skip("other systems keep no niceness for a thread")
+    window = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    tasks = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    assert max(os.getpriority(os.PRIO_PROCESS, task) for task in tasks) > window
+
+
 def test_live_clip_that_is_over_says_so_and_begins_again(make: Make, media: Path, qtbot: QtBot) -> None:
     workspace = make(file_choice(f"file:{media / 'clip.mp4'}", loop=False))
     qtbot.waitUntil(lambda: "The clip is over" in message(workspace), timeout=PATIENCE_MS)
@@ -298,8 +379,6 @@ def test_live_closes_while_a_camera_hangs_in_opening(make: Make, qtbot: QtBot) -
 
 
 def test_live_controls_have_names_and_tooltips(live: LiveWorkspace) -> None:
-    from PySide6.QtWidgets import QToolButton
-
     controls = live.toolbar.findChildren(QToolButton) + live.toolbar.findChildren(QComboBox)
     controls += live.toolbar.findChildren(QSlider)
     assert [c for c in controls if not (c.accessibleName() and c.toolTip())] == []

@@ -147,6 +147,18 @@ def test_window_reviews_a_live_recording_when_it_ends(
     qtbot.waitUntil(lambda: bool(window._review.get().recording), timeout=PATIENCE_MS)
 
 
+def test_window_text_grows_with_the_setting_and_back(open_window: Open) -> None:
+    window = open_window()
+    size, width_px = window.font().pointSizeF(), window.live.toolbar.sizeHint().width()
+    window.settings.change(text_percent=200)
+    QApplication.processEvents()
+    assert window.live.status.font().pointSizeF() == pytest.approx(2 * size)
+    assert window.live.toolbar.sizeHint().width() > 1.3 * width_px
+    window.settings.change(text_percent=100)
+    QApplication.processEvents()
+    assert window.live.status.font().pointSizeF() == pytest.approx(size)
+
+
 def test_window_without_files_workspace_refuses_drops(open_window: Open, media: Path) -> None:
     window = open_window()
     window._files = None

@@ -255,3 +255,42 @@ def test_timeline_draws_once_for_a_change_of_the_view(timeline: Timeline, qtbot:
     assert x[0] == pytest.approx(5.0, abs=0.05)  # the curves already are those of the new view
     qtbot.wait(200)
     assert len(painted) == 1
+
+
+def test_timeline_names_marks_on_the_side_where_there_is_room(timeline: Timeline, qtbot: QtBot) -> None:
+    timeline.set_recording(recorded(batch(0, 250)))
+    for time_s in (2.0, 9.5):
+        timeline.marks.add(MarkKind.POINT, time_s, name="a rather long name of a mark")
+    qtbot.waitUntil(lambda: timeline.view_s[1] >= 10.0)
+    view = timeline._plot.getViewBox().sceneBoundingRect()
+
+    def names() -> list[tuple[float, float]]:
+        labels = [label for item in timeline._mark_items[0]._items for label in item.childItems()]
+        areas = [label.textItem.sceneBoundingRect() for label in labels if hasattr(label, "textItem")]
+        return sorted((area.left(), area.right()) for area in areas)
+
+    def lines() -> list[float]:
+        box = timeline._plot.getViewBox()
+        return [box.mapViewToScene(QPointF(time_s, 0.0)).x() for time_s in (2.0, 9.5)]
+
+    (first_left, first_right), (_, last_right) = names()
+    assert first_left == pytest.approx(lines()[0], abs=4)
+    assert first_right - first_left > 60
+    assert last_right == pytest.approx(lines()[1], abs=4)
+    timeline.show_span(0.0, 2.2)  # now the first one stands at the edge
+    assert names()[0][1] == pytest.approx(lines()[0], abs=4)
+    assert names()[0][1] <= view.right() + 1
+
+
+def test_timeline_keeps_what_pan_does_not_change_as_pictures(timeline: Timeline, qtbot: QtBot) -> None:
+    timeline.set_recording(recorded(batch(0, 250), batch(250, 250, face_id=2)))
+    axis = timeline._strip.getAxis("left")
+    qtbot.waitUntil(lambda: [text for _, text in axis._tickLevels[0]] == ["face 1", "face 2"])
+    named = axis._tickLevels
+    timeline.show_span(2.0, 4.0)
+    assert axis._tickLevels is named
+    assert axis.cacheMode() == axis.CacheMode.DeviceCoordinateCache
+    timeline.set_recording(recorded(batch(0, 250)))
+    qtbot.waitUntil(lambda: [text for _, text in axis._tickLevels[0]] == ["face 1"])
+    timeline.set_recording(None)
+    qtbot.waitUntil(lambda: axis._tickLevels == [[]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from itertools import islice, pairwise
@@ -20,8 +21,9 @@ CAMERAS = [CameraInfo(0, "Front Camera"), CameraInfo(2, "USB Microscope")]
 class MadeCapture:
     """Stands in for cv2.VideoCapture."""
 
-    def __init__(self, *, opened=True, pictures=10**9, period_s=0.005, hang=None):
+    def __init__(self, *, opened=True, pictures=10**9, period_s=0.005, hang=None, shape=(48, 64, 3)):
         self.opened, self.pictures, self.period_s, self.hang = opened, pictures, period_s, hang
+        self.shape = shape
         self.settings, self.reads, self.released = {}, 0, threading.Event()
 
     def isOpened(self):  # noqa: N802
@@ -34,8 +36,9 @@ class MadeCapture:
         self.reads += 1
         if self.reads > self.pictures:
             return False, None
-        blue = np.zeros((48, 64, 3), np.uint8)
-        blue[:, :, 0] = 255
+        blue = np.zeros(self.shape, np.uint8)
+        if self.shape[2:] == (3,):
+            blue[:, :, 0] = 255
         return True, blue
 
     def get(self, prop):
@@ -95,6 +98,32 @@ def test_camera_that_is_busy_says_so_and_is_released():
     with pytest.raises(MediaError, match="cannot be opened; end other programs"):
         camera(capture)
     assert capture.released.wait(2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="device files")
+def test_camera_that_may_not_be_used_says_so(tmp_path, monkeypatch):
+    device = tmp_path / "video0"
+    device.touch()
+    monkeypatch.setattr("os.access", lambda path, mode: path != str(device))
+    cameras = [CameraInfo(0, "Front Camera", str(device))]
+    with pytest.raises(MediaError, match="may not be used by you; have yourself added to the group video"):
+        CameraSource(0, open_capture=lambda index: MadeCapture(opened=False), cameras=lambda: cameras)
+
+
+@pytest.mark.parametrize("shape", [(48, 64), (48, 64, 1)])
+def test_camera_that_sees_grey_gives_grey_pictures(shape):
+    with camera(MadeCapture(shape=shape)) as source:
+        frame = next(source.frames())
+    assert frame.image_rgb_u8.shape == (48, 64, 3)
+    assert (frame.image_rgb_u8[..., 0] == frame.image_rgb_u8[..., 2]).all()
+
+
+def test_camera_of_an_unknown_format_says_so():
+    with (
+        camera(MadeCapture(shape=(48, 64, 2))) as source,
+        pytest.raises(MediaError, match=r"2 channels of uint8.*size"),
+    ):
+        next(source.frames())
 
 
 def test_camera_that_hangs_while_opening_is_given_up():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fer_core.colours import OKABE_ITO
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
-from fer_core.media.overlay import OKABE_ITO, draw_overlay
+from fer_core.media.overlay import draw_overlay
 from fer_core.types import Affect, Box, Face, FaceResult, FrameResult, Pose, Status
 
 

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from fer_studio.files.job_count import MOST_JOBS, usual_jobs
 from fer_studio.options import DEVICES
 from fer_studio.settings import Preferences
 from fer_studio.terms import explain
@@ -36,6 +37,7 @@ _THEME_WORDS = {
 _DEVICE_WORDS = {"auto": "Automatic", "cuda": "CUDA", "directml": "DirectML", "coreml": "CoreML", "cpu": "CPU"}
 _MAX_FACES = 16
 _LONGEST_TRAIL_S = 60.0
+_TEXT_PERCENT = (75, 300)
 
 
 class SettingsDialog(QDialog):
@@ -54,10 +56,17 @@ class SettingsDialog(QDialog):
         self._max_faces = QSpinBox()
         self._max_faces.setRange(1, _MAX_FACES)
         self._max_faces.setValue(preferences.max_faces)
+        self._file_jobs = QSpinBox()
+        self._file_jobs.setRange(0, MOST_JOBS)
+        self._file_jobs.setSpecialValueText(f"automatic ({usual_jobs()})")
+        self._file_jobs.setValue(preferences.file_jobs)
         self._theme = QComboBox()
         for theme, words in _THEME_WORDS.items():
             self._theme.addItem(words, theme.value)
         self._theme.setCurrentIndex(max(0, self._theme.findData(preferences.theme)))
+        self._text_percent = QSpinBox(singleStep=25, suffix=" %")
+        self._text_percent.setRange(*_TEXT_PERCENT)
+        self._text_percent.setValue(preferences.text_percent)
         self._trail_s = QDoubleSpinBox()
         self._trail_s.setRange(0.0, _LONGEST_TRAIL_S)
         self._trail_s.setDecimals(0)
@@ -79,7 +88,9 @@ class SettingsDialog(QDialog):
             model=self._model.text,
             device=self._device.currentData(),
             max_faces=self._max_faces.value(),
+            file_jobs=self._file_jobs.value(),
             theme=self._theme.currentData(),
+            text_percent=self._text_percent.value(),
             trail_s=self._trail_s.value(),
             show_boxes=self._boxes.isChecked(),
             show_mesh=self._mesh.isChecked(),
@@ -102,8 +113,10 @@ class SettingsDialog(QDialog):
             ("&Model", self._model, "An ONNX file with a model card of fer-studio; empty for the shipped one"),
             ("De&vice", self._device, explain("compute device")),
             ("Most &faces", self._max_faces, "How many faces are followed at a time"),
+            ("Files &at once", self._file_jobs, "How many files of the queue are measured at the same time"),
             ("Appearance", None, ""),
             ("&Theme", self._theme, "Colours of the window"),
+            ("Text si&ze", self._text_percent, "Of all texts, relative to what the system says; for very fine screens"),
             ("T&rail in the plane", self._trail_s, explain("trail")),
             ("Over the picture", self._boxes, explain("apparent expression")),
             ("", self._mesh, explain("mesh")),

@@ -28,12 +28,23 @@ class Shortcut:
 _OF_VIEWS = (
     Shortcut("Picture", "1 ... 9", "Select the face with this number"),
     Shortcut("Picture", "Click", "Select this face"),
+    Shortcut("Picture", "Tab", "Select the next face to the right"),
+    Shortcut("Queue", "Double click", "Look at the results of this file"),
+    Shortcut("Marks", "Double click", "On a name: change it; beside it: go there"),
     Shortcut("Timeline", "Drag", "Move the cursor"),
     Shortcut("Timeline", "Shift+Drag", "Select a part"),
     Shortcut("Timeline", "Shift+Click", "Forget the selection"),
     Shortcut("Timeline", "Wheel", "Zoom"),
     Shortcut("Timeline", "Ctrl+Wheel", "Move along"),
     Shortcut("Timeline", "Right drag", "Move along"),
+    Shortcut("Plane of Synthesis", "Click", "Show this point"),
+    Shortcut("Plane of Synthesis", "Drag", "Draw a path; the face follows"),
+    Shortcut("Plane of Synthesis", "Shift+Click", "Add a corner to the path"),
+    Shortcut("Plane of Synthesis", "Arrows", "Move the point, with Ctrl in small steps"),
+    Shortcut("Plane of Synthesis", "Home", "Back to neutral"),
+    Shortcut("Plane of Synthesis", "Enter", "Add the point to the path"),
+    Shortcut("Plane of Synthesis", "Del", "Take the path away"),
+    Shortcut("Photograph", "Hold C", "See the original; also by pressing the picture"),
 )
 
 

@@ -82,6 +82,7 @@ class DropPage(QWidget):
         painter.setPen(QPen(theme.line, 2, Qt.PenStyle.DashLine))
         painter.setBrush(theme.surface)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), _RADIUS_PX, _RADIUS_PX)
+        painter.end()
 
 
 class _RecentList(QFrame):

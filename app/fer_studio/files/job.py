@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from fer_studio.outcome import End, Outcome
+from fer_studio.window_words import in_the_window
 
 NATIVE = "native"
 
@@ -29,17 +30,6 @@ _ENDS = {
     End.FAILED: JobState.FAILED,
     End.INTERRUPTED: JobState.CANCELLED,
 }
-
-#: What the command line advises, and what the same is here.
-_IN_THE_WINDOW = (
-    ("or choose another folder with -o", "or choose another folder for results"),
-    ("choose another folder with -o", "choose another folder for results"),
-    ("resume with what the first run had (see the .json beside it), or start anew with --overwrite", "press Retry"),
-    ("resume with the options of the first run, or start anew with --overwrite", "press Retry"),
-    ("then go on with --resume", "then press Retry to go on"),
-    ("start anew with --overwrite", "move it away and press Retry"),
-    ("please report it with the lines above", "press Retry, and report it when it comes again"),
-)
 
 
 @dataclass(slots=True)
@@ -102,9 +92,7 @@ def split_problem(job: Job) -> tuple[str, str]:
     for path in (job.path, job.recording):
         if path is not None:
             text = text.removeprefix(f"{path}: ")
-    for there, here in _IN_THE_WINDOW:
-        text = text.replace(there, here)
-    reason, _, remedy = text.partition("; ")
+    reason, _, remedy = in_the_window(text).partition("; ")
     return reason, remedy
 
 

@@ -7,6 +7,9 @@ found again, and is loaded instead of measured.
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Collection, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -25,8 +28,38 @@ def results_folder(path: Path, chosen: Path | None) -> Path:
     return chosen if chosen is not None else path.absolute().parent / FOLDER_NAME
 
 
-def place_outputs(path: Path, annotator: FileAnnotator) -> Outputs:
+class Reservations:
+    """Gives every input names of its own, also to those that are begun at the same moment. For several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: set[Path] = set()
+
+    @contextlib.contextmanager
+    def place(self, path: Path, annotator: FileAnnotator) -> Iterator[Outputs]:
+        """Names as :func:`place_outputs` gives them; nobody else gets them inside.
+
+        Raises:
+            RecordError: the input cannot be read.
+            MediaError: a folder cannot be listed.
+        """
+        with self._lock:
+            outputs = place_outputs(path, annotator, self._taken)
+            self._taken.add(outputs.recording)
+        try:
+            yield outputs
+        finally:
+            with self._lock:
+                self._taken.discard(outputs.recording)
+
+
+def place_outputs(path: Path, annotator: FileAnnotator, taken: Collection[Path] = ()) -> Outputs:
     """The first set of names that is free, or that holds a run like this one over the same input.
+
+    Args:
+        path: the input.
+        annotator: will measure it.
+        taken: recordings that are not free, although they may not be on the disk yet.
 
     Raises:
         RecordError: the input cannot be read.
@@ -40,6 +73,8 @@ def place_outputs(path: Path, annotator: FileAnnotator) -> Outputs:
     for number in count(1):
         name = stem if number == 1 else f"{stem}-{number}"
         outputs = Outputs(folder / f"{name}{suffix}", folder / f"{name}{VIDEO_SUFFIX}")
+        if outputs.recording in taken:
+            continue
         if not any(target.exists() for target in outputs.written(with_video=True)):
             return outputs
         now = now or annotator.record(path)  # it hashes the input

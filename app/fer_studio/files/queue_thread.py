@@ -1,4 +1,4 @@
-"""The one thread that works on the queue, with the command line's own annotator."""
+"""A thread that works on the queue, with the command line's own annotator."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from fer_core.infer.engine import Engine
 from fer_core.media.errors import MediaError
 from fer_core.record.errors import RecordError
 from fer_studio.file_run import FileAnnotator, unexpected
-from fer_studio.files.placement import place_outputs, results_folder
+from fer_studio.files.placement import Reservations, results_folder
+from fer_studio.jobs import SerialWorker, Task
 from fer_studio.options import AnnotateOptions, Existing
 from fer_studio.outcome import End, Outcome
 from fer_studio.workers.abandon import Abandoned, call_abandonable
+from fer_studio.workers.priority import give_way
 
 #: After this long without an answer a job that should end is left behind (a file on a network that is gone).
 _PATIENCE_S = 1.5
-_WAIT_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Order:
     """Its ``out_dir`` and ``existing`` are set here."""
     folder: Path | None
     """For results; None is beside the input."""
+    apart: bool = False
+    """In a process of its own: Python lets the threads of one take turns, and the window would have to wait for its."""
 
 
 class QueueThread(QThread):
@@ -42,6 +45,7 @@ class QueueThread(QThread):
 
     Args:
         engine_factory: gives the network; called for every order, in a helper thread.
+        reservations: shared by all threads of a queue.
         parent: the owner, which stops it.
     """
 
@@ -52,10 +56,14 @@ class QueueThread(QThread):
     ended = Signal(int, object)
     """Number and :class:`~fer_studio.outcome.Outcome`"""
 
-    def __init__(self, engine_factory: Callable[[], Engine], parent: QObject | None = None) -> None:
+    def __init__(
+        self, engine_factory: Callable[[], Engine], reservations: Reservations, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("queue of files")
         self._engine_factory = engine_factory
+        self._reservations = reservations
+        self._worker: SerialWorker | None = None
         self._wake = threading.Condition()
         self._order: Order | None = None
         self._cancelled = False
@@ -79,19 +87,21 @@ class QueueThread(QThread):
         """Ends the current order at its next frame; rows measured so far stay."""
         self._cancelled = True
 
-    def shutdown(self) -> bool:
-        """Ends the thread and waits for it, two seconds at most."""
+    def stop(self) -> None:
+        """Asks the thread to end; returns at once. Then ``wait()``."""
         with self._wake:
             self._stop_s = time.monotonic()
             self._wake.notify()
-        return self.wait(_WAIT_MS)
 
     def run(self) -> None:
         """In its own thread."""
+        give_way()
         while (order := self._take()) is not None:
             outcome = self._work(order)
             if self._stop_s is None:
                 self.ended.emit(order.number, outcome)
+        if self._worker is not None:
+            self._worker.close()
 
     def _take(self) -> Order | None:
         with self._wake:
@@ -123,9 +133,20 @@ class QueueThread(QThread):
         folder = results_folder(order.path, order.folder)
         options = replace(order.options, out_dir=folder, existing=Existing.RESUME)
         annotator = FileAnnotator(options, engine, None)
-        outputs = place_outputs(order.path, annotator)
-        self.placed.emit(order.number, outputs.recording)
-        return annotator.annotate(order.path, outputs, self._tally, self._should_stop)
+        with self._reservations.place(order.path, annotator) as outputs:
+            self.placed.emit(order.number, outputs.recording)
+            if not order.apart:
+                return annotator.annotate(order.path, outputs, self._tally, self._should_stop)
+            worker = self._worker_for(replace(options, model=engine.path))
+            return worker.run(Task(order.number, order.path, outputs), self._tally, self._should_stop)
+
+    def _worker_for(self, options: AnnotateOptions) -> SerialWorker:
+        """The process of the order before, with its model in memory, when it was told the same."""
+        if self._worker is None or self._worker.options != options:
+            if self._worker is not None:
+                self._worker.close()
+            self._worker = SerialWorker(options)
+        return self._worker
 
 
 class _Tally:

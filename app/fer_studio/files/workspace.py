@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QSettings, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtCore import (
+    QByteArray,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QSettings,
+    Qt,
+    QTimer,
+    QUrl,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QKeySequence, QPalette, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -25,8 +37,11 @@ from fer_core.infer.engine import Engine
 from fer_core.media.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES, expand_inputs
 from fer_studio.files.drop_page import DropPage
 from fer_studio.files.job import NATIVE, Job, JobState, duration_text, split_problem
+from fer_studio.files.job_count import chosen_jobs
+from fer_studio.files.lanes import Lanes
 from fer_studio.files.option_bar import OptionBar
-from fer_studio.files.queue_thread import Order, QueueThread
+from fer_studio.files.pace import QueuePace
+from fer_studio.files.queue_thread import Order
 from fer_studio.files.recent import RecentButton, RecentRecordings
 from fer_studio.files.table import JOB_ROLE, NEWS, STATE, QueueModel, StateDelegate
 from fer_studio.outcome import Outcome
@@ -34,6 +49,7 @@ from fer_studio.outcome import Outcome
 _TICK_MS = 200
 _STATE_PX, _RATE_PX = 150, 80
 _ROW_PX = 30
+_TABLE_LAYOUT = "layout/files table"
 
 
 class FilesWorkspace(QWidget):
@@ -56,14 +72,16 @@ class FilesWorkspace(QWidget):
         super().__init__(parent)
         self.setAcceptDrops(True)
         self.model = QueueModel(self)
+        self._settings = settings
         self._next_number = 1
-        self._running: Job | None = None
+        self._running: dict[int, Job] = {}
         self._review_at_once: Job | None = None
         self._closed = False
-        self._thread = QueueThread(engine_factory, self)
-        self._thread.placed.connect(self._on_placed)
-        self._thread.begun.connect(self._on_begun)
-        self._thread.ended.connect(self._on_ended)
+        self._pace = QueuePace()
+        self._lanes = Lanes(engine_factory, self)
+        self._lanes.placed.connect(self._on_placed)
+        self._lanes.begun.connect(self._on_begun)
+        self._lanes.ended.connect(self._on_ended)
         self._tick = QTimer(self, interval=_TICK_MS)
         self._tick.timeout.connect(self._on_tick)
         self.options = OptionBar(settings)
@@ -81,7 +99,7 @@ class FilesWorkspace(QWidget):
 
         A single input that meets an empty queue is opened for review as soon as it has rows.
         """
-        was_idle = self._running is None
+        was_idle = not self._running
         known = {job.path.absolute() for job in self.model.jobs if not job.is_over and job.layout == NATIVE}
         fresh = [path for path in expand_inputs(paths) if path.absolute() not in known]
         jobs = self._add(fresh, NATIVE)
@@ -98,7 +116,8 @@ class FilesWorkspace(QWidget):
         """Ends all work, within two seconds; what was measured is kept. False when a thread did not end."""
         self._closed = True
         self._tick.stop()
-        return self._thread.shutdown()
+        self._settings.setValue(_TABLE_LAYOUT, self._table.horizontalHeader().saveState())
+        return self._lanes.shutdown()
 
     def select_row(self, row: int) -> None:
         """Selects one job, whatever keys are held down at the moment."""
@@ -109,8 +128,8 @@ class FilesWorkspace(QWidget):
     def cancel_selected(self) -> None:
         """Ends what runs and keeps its rows; takes what waits out of the line."""
         for job in self._selected():
-            if job is self._running:
-                self._thread.cancel()
+            if job.state is JobState.RUNNING:
+                self._lanes.cancel(job.number)
             elif job.state is JobState.WAITING:
                 job.state = JobState.CANCELLED
                 self._tell(job)
@@ -128,7 +147,7 @@ class FilesWorkspace(QWidget):
     def remove_selected(self) -> None:
         """Takes rows away; files stay."""
         for job in self._selected():
-            if job is not self._running:
+            if job.state is not JobState.RUNNING:
                 self.model.remove(job)
         self._update()
 
@@ -156,6 +175,9 @@ class FilesWorkspace(QWidget):
         header.setSectionResizeMode(NEWS, QHeaderView.ResizeMode.Stretch)
         for column, width_px in enumerate((260, _STATE_PX, _RATE_PX, _RATE_PX)):
             self._table.setColumnWidth(column, width_px)
+        state = self._settings.value(_TABLE_LAYOUT)
+        if isinstance(state, QByteArray):
+            header.restoreState(state)
         self._table.selectionModel().selectionChanged.connect(self._on_selection_changed)
         self._table.doubleClicked.connect(self._on_double_clicked)
         self._stack = QStackedWidget()
@@ -234,30 +256,35 @@ class FilesWorkspace(QWidget):
         return jobs
 
     def _go_on(self) -> None:
-        """Gives the thread the next job when it has none."""
-        waiting = next((job for job in self.model.jobs if job.state is JobState.WAITING), None)
-        if self._running is None and waiting is not None and not self._closed:
-            self._running = waiting
-            waiting.state = JobState.RUNNING
-            waiting.frame_count = None
-            if not self._thread.isRunning():
-                self._thread.start(self._thread.Priority.LowPriority)
-            self._thread.submit(
-                Order(waiting.number, waiting.path, self.options.annotate_options(waiting.layout), self.options.folder)
-            )
+        """Begins as many of the jobs that wait as there may be at the same time."""
+        waiting = [job for job in self.model.jobs if job.state is JobState.WAITING]
+        if waiting and not self._closed:
+            most = chosen_jobs(self._settings)
+            # A process of its own takes seconds to begin: not for a file that is alone.
+            apart = most > 1 and len(waiting) + len(self._running) > 1
+            for job in waiting[: max(most - len(self._running), 0)]:
+                self._begin(job, apart=apart)
+        self._update()
+
+    def _begin(self, job: Job, *, apart: bool) -> None:
+        if not self._running:
+            self._pace.restart()
             self._tick.start()
             self.busy_changed.emit(True)
-        self._update()
+        job.state = JobState.RUNNING
+        job.frame_count = None
+        self._running[job.number] = job
+        options = self.options.annotate_options(job.layout)
+        self._lanes.submit(Order(job.number, job.path, options, self.options.folder, apart))
 
     @Slot(int, object)
     def _on_placed(self, number: int, recording: Path) -> None:
-        if self._running is not None and self._running.number == number:
-            self._running.recording = recording
+        if job := self._running.get(number):
+            job.recording = recording
 
     @Slot(int, object)
     def _on_begun(self, number: int, frame_count: int | None) -> None:
-        job = self._running
-        if job is not None and job.number == number:
+        if job := self._running.get(number):
             job.frame_count = frame_count
             if job is self._review_at_once:
                 self._review_at_once = None
@@ -265,25 +292,27 @@ class FilesWorkspace(QWidget):
 
     @Slot(int, object)
     def _on_ended(self, number: int, outcome: Outcome) -> None:
-        job = self._running
-        if job is None or job.number != number:
-            return
-        self._on_tick()
+        job = self._running.pop(number)
         job.end(outcome)
-        self._running = None
-        self._tick.stop()
-        if job is self._review_at_once and job.state is not JobState.FAILED:
-            self._review(job)
-        self._review_at_once = None
-        self.busy_changed.emit(False)
+        if outcome.measured_frames:
+            self._pace.note(number, outcome.measured_frames)
+        if job is self._review_at_once:
+            self._review_at_once = None
+            if job.state is not JobState.FAILED:
+                self._review(job)
         self._tell(job)
         self._go_on()
+        if not self._running:
+            self._tick.stop()
+            self.busy_changed.emit(False)
 
     @Slot()
     def _on_tick(self) -> None:
-        if self._running is not None:
-            self._running.frames, self._running.elapsed_s = self._thread.progress
-            self._tell(self._running)
+        for number, job in self._running.items():
+            job.frames, job.elapsed_s = self._lanes.progress(number)
+            self._pace.note(number, job.frames)
+            self.model.tell(job)
+        self._update()
 
     @Slot(QItemSelection, QItemSelection)
     def _on_selection_changed(self, now: QItemSelection, before: QItemSelection) -> None:
@@ -337,7 +366,7 @@ class FilesWorkspace(QWidget):
         self._remove_button.setEnabled(bool(states - {JobState.RUNNING}))
         self._detail.setText(_detail(chosen[0]) if len(chosen) == 1 else "")
         self._detail.setVisible(bool(self._detail.text()))
-        self._summary.setText(_summary(jobs))
+        self._summary.setText(_summary(jobs, self._pace))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Files are welcome."""
@@ -357,15 +386,16 @@ def _detail(job: Job) -> str:
     return f"{job.path}: {reason}." + (f"\nWhat to do: {remedy}." if remedy else "")
 
 
-def _summary(jobs: Sequence[Job]) -> str:
+def _summary(jobs: Sequence[Job], pace: QueuePace) -> str:
     if not jobs:
         return ""
     over = sum(job.is_over for job in jobs)
     failed = sum(job.state is JobState.FAILED for job in jobs)
-    running = next((job for job in jobs if job.state is JobState.RUNNING), None)
     parts = [f"{over} of {len(jobs)} finished" if over < len(jobs) else f"all {len(jobs)} finished"]
     if failed:
         parts.append(f"{failed} failed")
-    if running is not None and (left := duration_text(running.left_s)):
-        parts.append(f"this file: {left} left")
+    if over < len(jobs) and math.isfinite(pace.rate_hz):
+        parts.append(f"{pace.rate_hz:.0f} frames/s")
+        if left := duration_text(pace.left_s(jobs)):
+            parts.append(f"{left} left")
     return "  ·  ".join(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
@@ -63,6 +63,7 @@ class AnalysingLight(QWidget):
         painter.setPen(theme.text if self._lit else theme.text_dim)
         words = QRectF(dot.right() + 7, 0, self.width() - dot.right() - 7, self.height())
         painter.drawText(words, Qt.AlignmentFlag.AlignVCenter, self.ON if self._lit else self.OFF)
+        painter.end()
 
 
 class FaceChips(QWidget):
@@ -121,6 +122,25 @@ class FaceChips(QWidget):
             self._row.insertWidget(position, button)
 
 
+_STATUS_TOOLTIPS = {
+    "camera": "Pictures per second that the camera gives",
+    "analysed": "Pictures per second that are measured",
+    "latency": "From the arrival of a picture until it is shown with its results",
+    "dropped": "Pictures that were not measured since the start, because a newer one was there",
+    "device": "What runs the network, and on how many threads",
+    "faces": "Faces in the picture",
+    "baseline": "Faces whose neutral expression is subtracted",
+}
+#: Of figures that change all the time, the longest that is usual: so much room they keep, so that nothing moves.
+_USUAL_TEXTS = {
+    "camera": "888.8 fps in",
+    "analysed": "888.8 fps analysed",
+    "latency": "8888 ms latency",
+    "dropped": "88888 dropped",
+    "faces": "88 faces",
+}
+
+
 class StatusLine(QWidget):
     """Whether the machine keeps up."""
 
@@ -130,15 +150,7 @@ class StatusLine(QWidget):
         row.setContentsMargins(8, 2, 8, 2)
         row.setSpacing(18)
         self._parts: dict[str, QLabel] = {}
-        for name, tooltip in (
-            ("camera", "Pictures per second that the camera gives"),
-            ("analysed", "Pictures per second that are measured"),
-            ("latency", "From the arrival of a picture until it is shown with its results"),
-            ("dropped", "Pictures that were not measured since the start, because a newer one was there"),
-            ("device", "What runs the network, and on how many threads"),
-            ("faces", "Faces in the picture"),
-            ("baseline", "Faces whose neutral expression is subtracted"),
-        ):
+        for name, tooltip in _STATUS_TOOLTIPS.items():
             label = QLabel()
             label.setToolTip(tooltip)
             label.setAccessibleName(name)
@@ -147,8 +159,21 @@ class StatusLine(QWidget):
         row.addStretch(1)
         self.message = QLabel()
         row.addWidget(self.message)
+        self._keep_room()
         self.show_device("", 0)
         self.show_stats(None, None, 0)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
+        """Another font needs other room."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.FontChange and hasattr(self, "message"):
+            self._keep_room()
+
+    def _keep_room(self) -> None:
+        for name, text in _USUAL_TEXTS.items():
+            usual = QLabel(text)
+            usual.setFont(self.font())
+            self._parts[name].setMinimumWidth(usual.sizeHint().width())
 
     def text(self, name: str) -> str:
         """What a part says."""
@@ -169,7 +194,7 @@ class StatusLine(QWidget):
         if stats is not None:
             self._parts["camera"].setText(f"{stats.camera_hz:.1f} fps in")
             self._parts["analysed"].setText(f"{stats.analysed_hz:.1f} fps analysed")
-            self._parts["latency"].setText("" if latency_ms is None else f"{latency_ms:.0f} ms latency")
+            self._parts["latency"].setText("– ms latency" if latency_ms is None else f"{latency_ms:.0f} ms latency")
             self._parts["dropped"].setText(f"{stats.dropped} dropped")
             self._parts["faces"].setText(f"{faces} face{'' if faces == 1 else 's'}")
         for name in ("camera", "analysed", "latency", "dropped", "faces"):

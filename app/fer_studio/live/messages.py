@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from fer_studio.notices import NoticeBar
 from fer_studio.views.video_view import VideoView
+from fer_studio.window_words import in_the_window
 
 if TYPE_CHECKING:
     from fer_studio.live.recording_files import RecordingPaths
@@ -76,7 +77,7 @@ class LiveMessages(QObject):
     @Slot(str)
     def recording_failed(self, problem: str) -> None:
         """It stopped by itself."""
-        self._say(f"The recording stopped. {problem}")
+        self._say(f"The recording stopped. {in_the_window(problem, go_on='record again')}.")
 
     def recording_saved(self, paths: RecordingPaths) -> None:
         """With the offer to review it."""

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 from fer_core.media.errors import MediaError
 from fer_core.record.errors import RecordError
 from fer_core.types import Frame, FrameResult, MediaInfo
+from fer_studio.workers.priority import give_way
 
 if TYPE_CHECKING:
     from fer_core.infer.engine import Engine
@@ -69,6 +70,7 @@ class RecordThread(QThread):
         """In its own thread."""
         from fer_studio.live.recording_files import RecordingFiles
 
+        give_way()
         files: RecordingFiles | None = None
         try:
             files = RecordingFiles(*self._target)
@@ -79,6 +81,11 @@ class RecordThread(QThread):
         except (RecordError, MediaError) as error:
             self._over.set()
             self.failed.emit(str(error) if files is None else _salvage(files, error))
+        except Exception as error:  # of a library; what is measured goes on
+            self._over.set()
+            if files is not None:
+                _salvage(files, error)
+            self.failed.emit(f"It cannot be written ({type(error).__name__}: {error}); record again")
         else:
             self.saved.emit(paths)
 

@@ -28,6 +28,7 @@ RESOLUTIONS = ((0, 0), (640, 480), (1280, 720), (1920, 1080))
 _SLIDER_STEPS_PER_S = 20
 _SLIDER_MAX_S = 2.0
 _ICON_PX = 32
+_NEUTRAL, _HOLD_STILL, _STOP_RECORDING = "Neutral 3 s", "Hold still {:.0%}", "Stop recording"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +106,13 @@ class LiveToolbar(QWidget):
         self._pause.setChecked(state is LiveState.PAUSED)
         self.record.setEnabled((live and ready) or recording)
         self.record.setChecked(recording)
-        self.record.setText("Stop recording" if recording else "Record")
+        self.record.setText(_STOP_RECORDING if recording else "Record")
         self.neutral.setEnabled(state is LiveState.RUNNING and ready and face)
         self._reset.setEnabled(baseline)
 
     def show_calibration(self, progress: float | None) -> None:
         """How far collecting the neutral face is, 0..1."""
-        text = "Neutral 3 s" if progress is None else f"Hold still {progress:.0%}"
+        text = _NEUTRAL if progress is None else _HOLD_STILL.format(progress)
         if self.neutral.text() != text:
             self.neutral.setText(text)
 
@@ -149,16 +150,20 @@ class LiveToolbar(QWidget):
             _Spec("Record", "Write video and values together into a new folder", "Ctrl+R", checkable=True), "record"
         )
         self.record.triggered.connect(self.record_toggled)
-        for action in (self.start, self._pause, self.record):
-            self._row.addWidget(self._button(action))
+        for action, words in (
+            (self.start, ("Start", "Stop")),
+            (self._pause, ("Pause",)),
+            (self.record, ("Record", _STOP_RECORDING)),
+        ):
+            self._row.addWidget(_with_room(self._button(action), words))
 
     def _make_neutral_buttons(self) -> None:
         tooltip = "Look at the camera with a resting face for three seconds. " + explain("baseline")
-        self.neutral = self._action(_Spec("Neutral 3 s", tooltip, "Ctrl+N"), "neutral")
+        self.neutral = self._action(_Spec(_NEUTRAL, tooltip, "Ctrl+N"), "neutral")
         self.neutral.triggered.connect(self.neutral_requested)
         self._reset = self._action(_Spec("Reset", "Show raw values again", "Ctrl+Shift+N"), "reset")
         self._reset.triggered.connect(self.neutral_reset_requested)
-        self._row.addWidget(self._button(self.neutral))
+        self._row.addWidget(_with_room(self._button(self.neutral), (_NEUTRAL, _HOLD_STILL.format(1.0))))
         self._row.addWidget(self._button(self._reset))
 
     def _make_smoothing(self, preferences: Preferences) -> None:
@@ -244,6 +249,17 @@ class LiveToolbar(QWidget):
     def _show_smoothing(self) -> None:
         seconds = self._smoothing.value() / _SLIDER_STEPS_PER_S
         self._smoothing_text.setText(f"Smooth {seconds:.2f} s" if seconds else "Smooth off")
+
+
+def _with_room(button: QToolButton, texts: Sequence[str]) -> QToolButton:
+    """The button, as wide as the longest of its texts asks for: what stands beside it must not move."""
+    now, widths_px = button.text(), []
+    for text in texts:
+        button.setText(text)
+        widths_px.append(button.sizeHint().width())
+    button.setText(now)
+    button.setMinimumWidth(max(widths_px))
+    return button
 
 
 def _icon(name: str) -> QIcon:

@@ -41,7 +41,8 @@ class ReviewCommands(QObject):
         self._signs: dict[QAction, str] = {}
         add = self._add
         self._play = add("Play", "Space", "Play or pause", player.toggle, "play")
-        self._loop = add("Loop", "L", "Repeat the selection, or all", self.on_loop, "loop", checkable=True)
+        self.looping = add("Loop", "L", "Repeat the selection, or all", self.on_loop, "loop", checkable=True)
+        """Whether something is repeated."""
         back = add("Frame back", "Left", "One frame back", self._on_step_back, "back_step")
         on = add("Frame on", "Right", "One frame on", self._on_step_on, "step")
         add("Back", "Shift+Left", "One second back", self._on_skip_back)
@@ -67,7 +68,7 @@ class ReviewCommands(QObject):
         self._signs |= {change_before: "back_change", next_change: "change"}
         self._signs |= {mark_before: "back_mark", next_mark: "mark"}
         self.of_player: tuple[QAction | str | None, ...] = (
-            *(back, self._play, on, None, self._loop, None),
+            *(back, self._play, on, None, self.looping, None),
             *(change_before, "change", next_change, None, mark_before, "mark", next_mark),
         )
         """For the row under the picture."""
@@ -110,7 +111,7 @@ class ReviewCommands(QObject):
     def on_loop(self) -> None:
         """Repeats what is selected now, when repeating is on."""
         span = self._timeline.selection_s or self._player.clock.range_s
-        self._player.set_loop(span if self._loop.isChecked() else None)
+        self._player.set_loop(span if self.looping.isChecked() else None)
 
     def _add(
         self, text: str, keys: str, tip: str, slot: Callable[[], object], sign: str = "", *, checkable: bool = False

@@ -20,6 +20,7 @@ from fer_studio.review.export import export_rows, export_summary, export_video
 from fer_studio.review.plots import export_plots
 from fer_studio.review.statistics import Span
 from fer_studio.views.timeline import Timeline
+from fer_studio.window_words import in_the_window
 from fer_studio.workers.tasks import Task, Tasks, Work
 
 _LAYOUT_NAMES = {"openface": "OpenFace", "pyfeat": "Py-Feat", "facereader": "FaceReader"}
@@ -107,7 +108,7 @@ class ExportBar(QWidget):
         try:
             export_plots(self._timeline, target)
         except RecordError as error:
-            self._say(_plain(error))
+            self._say(in_the_window(str(error)))
         else:
             self._say(f"{target} is written")
             self.exported.emit(target)
@@ -241,13 +242,13 @@ class ExportBar(QWidget):
     def _on_failed(self, error: Exception) -> None:
         self._task = None
         known = isinstance(error, RecordError | MediaError)
-        self._say(_plain(error) if known else f"{self._target}: cannot be written ({type(error).__name__}: {error})")
+        self._say(
+            in_the_window(str(error))
+            if known
+            else f"{self._target}: cannot be written ({type(error).__name__}: {error})"
+        )
 
     @Slot()
     def _on_cancelled(self) -> None:
         self._task = None
         self._say("export cancelled; nothing was written")
-
-
-def _plain(error: Exception) -> str:
-    return str(error).replace(" or choose another folder with -o", " or choose another folder")

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from fer_studio.recording_file import FileChunk, recording_for
 from fer_studio.review.recording_loader import RecordingLoader
-from fer_studio.review.retired_threads import RetiredThreads
+from fer_studio.review.successive_threads import SuccessiveThreads
 from fer_studio.session import Recording
 
 
@@ -24,33 +24,30 @@ class Follower(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.recording: Recording | None = None
-        self._loader: RecordingLoader | None = None
-        self._retired = RetiredThreads(self)
+        self._loaders: SuccessiveThreads[RecordingLoader] = SuccessiveThreads(self)
 
     def open(self, path: Path) -> None:
         """Another file, which need not exist yet."""
         self.close()
-        self._loader = RecordingLoader(path, self)
-        self._loader.chunk_ready.connect(self._on_chunk_ready)
-        self._loader.caught_up.connect(self._on_caught_up)
-        self._loader.failed.connect(self._on_failed)
-        self._loader.start()
+        loader = RecordingLoader(path, self)
+        loader.chunk_ready.connect(self._on_chunk_ready)
+        loader.caught_up.connect(self._on_caught_up)
+        loader.failed.connect(self._on_failed)
+        self._loaders.start(loader)
 
     def close(self) -> None:
         """Lets go of the file without waiting."""
-        if self._loader is not None:
-            self._loader.stop()
-            self._retired.add(self._loader)
-        self._loader = self.recording = None
+        self._loaders.retire()
+        self.recording = None
 
     def shutdown(self) -> bool:
         """Closes, and waits for all threads; False when one did not end in time."""
         self.close()
-        return self._retired.wait()
+        return self._loaders.shutdown()
 
     @Slot(object)
     def _on_chunk_ready(self, chunk: FileChunk) -> None:
-        loader = self._loader
+        loader = self._loaders.current
         if loader is None or self.sender() is not loader:
             return
         fresh = self.recording is None or chunk.restarted
@@ -63,10 +60,10 @@ class Follower(QObject):
 
     @Slot(bool)
     def _on_caught_up(self, ended: bool) -> None:
-        if self.sender() is self._loader:
+        if self.sender() is self._loaders.current:
             self.grown.emit(ended)
 
     @Slot(str)
     def _on_failed(self, problem: str) -> None:
-        if self.sender() is self._loader:
+        if self.sender() is self._loaders.current:
             self.failed.emit(problem)

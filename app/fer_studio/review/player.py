@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from fer_core.types import Frame, MediaInfo
 from fer_studio.review.frame_loader import FrameLoader
 from fer_studio.review.playback import PlaybackClock
-from fer_studio.review.retired_threads import RetiredThreads
 from fer_studio.review.sound import Sound
+from fer_studio.review.successive_threads import SuccessiveThreads
 from fer_studio.session import Doubles
 
 _TICK_MS = 15
@@ -35,8 +35,7 @@ class Player(QObject):
         self.clock = PlaybackClock()
         self.sound = Sound(self)
         self.info: MediaInfo | None = None
-        self._loader: FrameLoader | None = None
-        self._retired = RetiredThreads(self)
+        self._loaders: SuccessiveThreads[FrameLoader] = SuccessiveThreads(self)
         self._time_s: Doubles = np.empty(0)
         self._index = -1
         self._first_s: float | None = None
@@ -66,26 +65,24 @@ class Player(QObject):
     def open(self, path: Path) -> None:
         """Another medium; ``opened`` or ``failed`` follows."""
         self.close()
-        self._loader = FrameLoader(path, self)
-        self._loader.opened.connect(self._on_opened)
-        self._loader.frame_ready.connect(self._on_frame_ready)
-        self._loader.failed.connect(self._on_failed)
-        self._loader.start()
+        loader = FrameLoader(path, self)
+        loader.opened.connect(self._on_opened)
+        loader.frame_ready.connect(self._on_frame_ready)
+        loader.failed.connect(self._on_failed)
+        self._loaders.start(loader)
 
     def close(self) -> None:
         """Lets go of the medium without waiting."""
         self.pause()
         self.sound.close()
-        if self._loader is not None:
-            self._loader.stop()
-            self._retired.add(self._loader)
-        self._loader, self.info = None, None
+        self._loaders.retire()
+        self.info = None
         self._time_s, self._index, self._first_s = np.empty(0), -1, None
 
     def shutdown(self) -> bool:
         """Closes, and waits for all threads; False when one did not end in time."""
         self.close()
-        return self._retired.wait()
+        return self._loaders.shutdown()
 
     @Slot()
     def toggle(self) -> None:
@@ -155,26 +152,27 @@ class Player(QObject):
 
     @Slot(object, object)
     def _on_opened(self, info: MediaInfo, time_s: Doubles) -> None:
-        if self.sender() is not self._loader or not len(time_s):
+        loader = self._loaders.current
+        if loader is None or self.sender() is not loader or not len(time_s):
             return
         self.info, self._time_s = info, time_s
         last_s = float(time_s[-1])
         length_s = last_s - float(time_s[-2]) if len(time_s) > 1 else 0.0
         self.clock.range_s = (float(time_s[0]), last_s + length_s)
         self.clock.loop_s = None
-        if info.has_audio and self._loader is not None:
-            self.sound.open(self._loader.path)
+        if info.has_audio:
+            self.sound.open(loader.path)
         self.opened.emit(info)
         self.seek(self._first_s if self._first_s is not None else float(time_s[0]))
 
     @Slot(object)
     def _on_frame_ready(self, frame: Frame) -> None:
-        if self.sender() is self._loader:
+        if self.sender() is self._loaders.current:
             self.frame_shown.emit(frame)
 
     @Slot(str)
     def _on_failed(self, problem: str) -> None:
-        if self.sender() is self._loader:
+        if self.sender() is self._loaders.current:
             self.failed.emit(problem)
 
     def _index_at(self, time_s: float) -> int:
@@ -182,6 +180,6 @@ class Player(QObject):
 
     def _show(self, index: int) -> None:
         self._index = index
-        if self._loader is not None:
-            self._loader.request(index)
+        if self._loaders.current is not None:
+            self._loaders.current.request(index)
         self.position_changed.emit(float(self._time_s[index]))

@@ -13,6 +13,7 @@ from fer_studio.views.timeline_text import clock_text
 
 _NORMAL = SPEEDS.index(1.0)
 _VOLUME_PX = 90
+_LOUDEST = 100
 #: Of the height of a line.
 _ICON_LINES = 1.35
 
@@ -55,8 +56,8 @@ class TransportBar(QWidget):
         self._sound = QLabel()
         self._sound.setAccessibleName("Sound")
         self._volume = QSlider(Qt.Orientation.Horizontal)
-        self._volume.setRange(0, 100)
-        self._volume.setValue(100)
+        self._volume.setRange(0, _LOUDEST)
+        self._volume.setValue(_LOUDEST)
         self._volume.setFixedWidth(_VOLUME_PX)
         self._volume.setAccessibleName("Volume")
         self._volume.setToolTip("Volume")
@@ -82,8 +83,22 @@ class TransportBar(QWidget):
 
     @property
     def speed(self) -> float:
-        """The chosen one."""
+        """The chosen one. Setting another takes the nearest that there is, and tells."""
         return float(self._speed.currentData())
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        nearest = min(range(len(SPEEDS)), key=lambda row: abs(SPEEDS[row] - speed))
+        self.change_speed(nearest - self._speed.currentIndex())
+
+    @property
+    def volume(self) -> float:
+        """0..1; setting another tells."""
+        return self._volume.value() / _LOUDEST
+
+    @volume.setter
+    def volume(self, volume: float) -> None:
+        self._volume.setValue(round(_LOUDEST * volume))
 
     @Slot(int)
     def change_speed(self, steps: int) -> None:
@@ -113,4 +128,4 @@ class TransportBar(QWidget):
 
     @Slot(int)
     def _on_volume_changed(self, percent: int) -> None:
-        self.volume_chosen.emit(percent / 100)
+        self.volume_chosen.emit(percent / _LOUDEST)

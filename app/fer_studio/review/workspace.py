@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QSettings, Qt, Signal, Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -28,6 +28,7 @@ from fer_studio.review.elided_label import ElidedLabel
 from fer_studio.review.export_bar import ExportBar
 from fer_studio.review.find_media import find_media
 from fer_studio.review.follower import Follower
+from fer_studio.review.habits import Habits
 from fer_studio.review.marks_panel import MarksPanel
 from fer_studio.review.player import Player
 from fer_studio.review.presenter import Presenter
@@ -41,6 +42,7 @@ from fer_studio.views.video_view import VideoView
 _WIDE_SHARE, _PANEL_SHARE = 66, 34
 _VIDEO_SHARE, _TIMELINE_SHARE = 70, 30
 _LEAST_TIMELINE_PX = 150
+_PANEL_LAYOUT = "layout/review panel"
 
 
 class ReviewWorkspace(QWidget):
@@ -78,6 +80,13 @@ class ReviewWorkspace(QWidget):
         self.commands.draw_signs(theme_of(self))
         self._lay_out()
         self._connect()
+        self._habits = Habits(
+            settings,
+            self.transport,
+            self.timeline,
+            {"loop": self.commands.looping, **self._view_switches},
+            self,
+        )
         self.close_recording()
 
     @property
@@ -124,6 +133,7 @@ class ReviewWorkspace(QWidget):
         if self._shown:
             for name, splitter in self._splitters.items():
                 self._settings.setValue(f"layout/{name}", splitter.saveState())
+            self._settings.setValue(_PANEL_LAYOUT, self.panel.layout_state())
         return all([self.player.shutdown(), self.follower.shutdown(), self.exports.shutdown()])
 
     # --- building
@@ -173,6 +183,9 @@ class ReviewWorkspace(QWidget):
             state = self._settings.value(f"layout/{name}")
             if isinstance(state, QByteArray):
                 splitter.restoreState(state)
+        state = self._settings.value(_PANEL_LAYOUT)
+        if isinstance(state, QByteArray):
+            self.panel.restore_layout(state)
 
     def _top_row(self) -> QHBoxLayout:
         opener = QPushButton("Open CSV …")
@@ -192,11 +205,12 @@ class ReviewWorkspace(QWidget):
 
     def _view_button(self) -> QToolButton:
         menu = QMenu(self)
-        for text, slot, on in (
-            ("Boxes", self._on_show_boxes, True),
-            ("Pose axes", self._on_show_axes, False),
+        self._view_switches: dict[str, QAction] = {}
+        for name, text, slot, on in (
+            ("boxes", "Boxes", self._on_show_boxes, True),
+            ("axes", "Pose axes", self._on_show_axes, False),
         ):
-            action = menu.addAction(text)
+            action = self._view_switches[name] = menu.addAction(text)
             action.setCheckable(True)
             action.setChecked(on)
             action.toggled.connect(slot)

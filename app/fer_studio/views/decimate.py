@@ -7,6 +7,7 @@ whole column to one missing value, and would hide a face that flickers. No Qt.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,7 @@ class Polyline:
     """(n,) 1 where a line goes on to the next point, else 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A stretch of one expression."""
 
     start_s: float
@@ -127,11 +127,10 @@ def runs(
     changes = np.flatnonzero((codes[1:] != codes[:-1]) | (x[1:] > until[:-1] + column_s)) + 1
     firsts = np.concatenate(([0], changes))
     lasts = np.append(firsts[1:], len(x)) - 1
-    return [
-        Run(float(x[first]), float(until[last]), int(codes[first]))
-        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
-        if codes[first] != NO_EXPRESSION
-    ]
+    shown = codes[firsts] != NO_EXPRESSION
+    firsts, lasts = firsts[shown], lasts[shown]
+    columns_of_runs = (x[firsts].tolist(), until[lasts].tolist(), codes[firsts].tolist())
+    return list(map(Run._make, zip(*columns_of_runs, strict=True)))
 
 
 def _dominant(codes: Codes, starts: Ints) -> Codes:

@@ -6,6 +6,7 @@ Rows that are appended to the recording appear by themselves.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pyqtgraph as pg
@@ -29,6 +30,7 @@ _ROW_PX, _MOST_ROWS = 20, 6
 _AXIS_PX = 44
 _LEAST_SPAN_S = 0.05
 _ZOOM_STEP = 1.5
+_AS_PICTURE = pg.GraphicsObject.CacheMode.DeviceCoordinateCache
 _CURVE_WIDTH_PX, _PRINT_WIDTH_PX = 1, 1.5
 
 
@@ -44,7 +46,8 @@ class Timeline(QWidget):
     """``(start_s, end_s)`` or None."""
     face_selected = Signal(int)
     """The person chose the face whose curves are drawn (never emitted by setting ``face_id``)."""
-    signals_changed = Signal()
+    signals_chosen = Signal()
+    """The person chose other curves (never emitted by setting ``signals``)."""
 
     def __init__(self, labels: Labels, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +64,7 @@ class Timeline(QWidget):
         self._face_id: int | None = None
         self._signals: tuple[str, ...] = DEFAULT_SIGNALS
         self._curves: dict[str, Any] = {}
+        self._named_faces: tuple[int, ...] = ()
         self._redraw = QTimer(self, singleShot=True, interval=0)
         self._redraw.timeout.connect(self._draw)
         self._build()
@@ -100,13 +104,15 @@ class Timeline(QWidget):
                 self._curves[key] = pg.PlotCurveItem()
                 # Single strokes: Qt needs seconds for one path of thousands of points and a pen wider than 1.
                 self._curves[key].setSegmentedLineMode("on")
-                # The cursor passes over the curves; it must not make them be drawn anew.
-                self._curves[key].setCacheMode(pg.GraphicsObject.CacheMode.DeviceCoordinateCache)
+                self._curves[key].setCacheMode(_AS_PICTURE)
                 self._plot.addItem(self._curves[key])
         self._apply_theme()
         self._header.set_signals(keys, {key: self.signal_colour(key) for key in keys}, signal_names(self._labels))
-        self.signals_changed.emit()
         self._redraw.start()
+
+    def choose_signals(self, keys: Collection[str]) -> None:
+        """Draws those of these curves that there are, in the usual order."""
+        self.signals = tuple(key for key in signal_names(self._labels) if key in keys)
 
     @property
     def face_id(self) -> int | None:
@@ -157,15 +163,22 @@ class Timeline(QWidget):
     def render_plots(self, painter: QPainter, target: QRectF) -> None:
         """Draws what is in view, without the row of controls, as lines and not as a picture of the screen."""
         finer = target.width() / self.plot_area.width()
+        for item in self._kept:
+            item.setCacheMode(pg.GraphicsObject.CacheMode.NoCache)
         for key, curve in self._curves.items():
-            curve.setCacheMode(pg.GraphicsObject.CacheMode.NoCache)
             curve.setPen(pg.mkPen(self.signal_colour(key), width=_PRINT_WIDTH_PX * finer))
         try:
             self._graphics.scene().render(painter, target, self.plot_area)
         finally:
+            for item in self._kept:
+                item.setCacheMode(_AS_PICTURE)
             for key, curve in self._curves.items():
-                curve.setCacheMode(pg.GraphicsObject.CacheMode.DeviceCoordinateCache)
                 curve.setPen(self._pen(key))
+
+    @property
+    def _kept(self) -> list[Any]:
+        """What is kept as a picture because something else moves more often: the cursor, the axis of time."""
+        return [*self._curves.values(), *(plot.getAxis("left") for plot in (self._plot, self._strip))]
 
     @property
     def view_s(self) -> tuple[float, float]:
@@ -247,6 +260,7 @@ class Timeline(QWidget):
             plot.hideButtons()
             plot.setMenuEnabled(False)
             plot.getAxis("left").setWidth(_AXIS_PX)
+            plot.getAxis("left").setCacheMode(_AS_PICTURE)
         self._plot.getAxis("bottom").setStyle(showValues=False)
         self._plot.getAxis("bottom").setHeight(4)
         self._plot.setYRange(-1.02, 1.02, padding=0)
@@ -320,9 +334,8 @@ class Timeline(QWidget):
 
     @Slot(str)
     def _on_signal_toggled(self, key: str) -> None:
-        order = list(signal_names(self._labels))
-        chosen = set(self._signals) ^ {key}
-        self.signals = tuple(k for k in order if k in chosen)
+        self.choose_signals(set(self._signals) ^ {key})
+        self.signals_chosen.emit()
 
     def _zoom(self, factor: float) -> None:
         start_s, end_s = self.view_s
@@ -351,7 +364,7 @@ class Timeline(QWidget):
             for curve in self._curves.values():
                 curve.setData([], [])
             self._ribbon.set_rows([], QRectF(), 1.0)
-            self._strip.getAxis("left").setTicks([[]])
+            self._name_rows(())
             return
         start_s, end_s = self.view_s
         if self._face_id is not None:
@@ -378,6 +391,11 @@ class Timeline(QWidget):
             )
         bounds = QRectF(recording.start_s, 0, recording.duration_s, max(len(faces), 1))
         self._ribbon.set_rows(rows, bounds, self._plot.getViewBox().width() / max(end_s - start_s, 1e-9))
+        if faces != self._named_faces:
+            self._name_rows(faces)
+
+    def _name_rows(self, faces: tuple[int, ...]) -> None:
+        self._named_faces = faces
         self._strip.getAxis("left").setTicks([[(row + 0.5, f"face {face}") for row, face in enumerate(faces)]])
         self._strip.setYRange(0, max(len(faces), 1), padding=0)
         self._size_rows(len(faces))

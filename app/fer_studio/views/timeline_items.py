@@ -115,13 +115,15 @@ class Ribbon(pg.GraphicsObject):  # type: ignore[misc]
                 painter.fillRect(area, self._colours[run.expression])
 
     def _place_names(self, px_per_s: float) -> None:
-        used = 0
+        used, least_s = 0, _MIN_NAME_PX / max(px_per_s, 1e-9)
         view = self.getViewBox()
         start_s, end_s = view.viewRange()[0] if view is not None else (self._bounds.left(), self._bounds.right())
         for row, stretches in enumerate(self._rows):
             for run in stretches:
+                if run.end_s - run.start_s < least_s:
+                    continue
                 left_s, right_s = max(run.start_s, start_s), min(run.end_s, end_s)
-                if (right_s - left_s) * px_per_s >= _MIN_NAME_PX and used < _MAX_NAMES:
+                if right_s - left_s >= least_s and used < _MAX_NAMES:
                     self._name(used).setPos((left_s + right_s) / 2, row + 0.5)
                     dark_ground = self._colours[run.expression].lightness() < 120
                     colour = _LIGHT_TEXT if dark_ground else _DARK_TEXT

@@ -41,7 +41,7 @@ class MarkItems:
         if mark.kind is MarkKind.POINT:
             line = pg.InfiniteLine(mark.start_s, pen=pg.mkPen(theme.text, width=1))
             if named:
-                _label(line, mark.name, theme)
+                _Label(line, mark.name, theme, self._plot.getViewBox())
             line.setZValue(_MARKS_Z)
             return line
         excluded = mark.kind is MarkKind.EXCLUDED
@@ -52,15 +52,28 @@ class MarkItems:
         )
         region.setZValue(_SELECTION_Z)
         if named:
-            _label(region.lines[0], mark.name, theme)
+            _Label(region.lines[0], mark.name, theme, self._plot.getViewBox())
         return region
 
 
-def _label(line: Any, name: str, theme: Theme) -> None:
-    # "{" in a name would be read as a field of a format.
-    text = name.replace("{", "{{").replace("}", "}}")
-    label = pg.InfLineLabel(line, text=text, position=0.96, color=theme.text, anchors=[(0, 0), (0, 0)])
-    label.fill = pg.mkBrush(with_alpha(theme.surface, 200))
+class _Label(pg.InfLineLabel):  # type: ignore[misc]
+    """A name at the top of a line, on the side where there is room for it."""
+
+    def __init__(self, line: Any, name: str, theme: Theme, view: pg.ViewBox) -> None:
+        self._view = view
+        # "{" in a name would be read as a field of a format.
+        text = name.replace("{", "{{").replace("}", "}}")
+        super().__init__(line, text=text, position=0.96, color=theme.text, anchors=[(0, 0), (0, 0)])
+        self.fill = pg.mkBrush(with_alpha(theme.surface, 200))
+
+    def updatePosition(self) -> None:  # noqa: N802  pyqtgraph's name
+        """At each change of the view."""
+        start_s, end_s = self._view.viewRange()[0]
+        left_s, right_s = self.line.value() - start_s, end_s - self.line.value()
+        width_s = self.textItem.boundingRect().width() * (end_s - start_s) / max(self._view.width(), 1.0)
+        side = (0, 0) if width_s <= right_s or right_s >= left_s else (1, 0)
+        self.anchors = [side, side]
+        super().updatePosition()
 
 
 class Overlay:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtGui import QColor
 
+from fer_core.colours import OKABE_ITO
 from fer_core.labels import au_column
-from fer_core.media.overlay import OKABE_ITO
 from fer_core.record.schema import EXPRESSION_PREFIX
 from fer_core.types import Floats
 from fer_studio.labels import Labels, unit_code, unit_name

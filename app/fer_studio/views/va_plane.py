@@ -152,6 +152,13 @@ class VaPlane(QWidget):
         v, a = min(1.0, max(-1.0, valence)), min(1.0, max(-1.0, arousal))
         return QPointF(plane.center().x() + v * plane.width() / 2, plane.center().y() - a * plane.height() / 2)
 
+    def to_va(self, place: QPointF) -> tuple[float, float]:
+        """Valence and arousal at a place of the widget, within -1..1."""
+        plane = self._plane()
+        valence = (place.x() - plane.center().x()) / (plane.width() / 2)
+        arousal = (plane.center().y() - place.y()) / (plane.height() / 2)
+        return min(1.0, max(-1.0, valence)), min(1.0, max(-1.0, arousal))
+
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
@@ -161,14 +168,18 @@ class VaPlane(QWidget):
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._ground_now(theme, plane))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._trail_s > 0:
-            painter.drawPixmap(0, 0, self._trail_now(theme))
-            self._paint_newest(painter, theme)
+        self._paint_course(painter, theme)
         point = self.point
         if point is not None:
             self._paint_point(painter, theme, point)
         self._paint_numbers(painter, theme, plane, point)
         painter.end()
+
+    def _paint_course(self, painter: QPainter, theme: Theme) -> None:
+        """What lies under the point: here the trail."""
+        if self._trail_s > 0:
+            painter.drawPixmap(0, 0, self._trail_now(theme))
+            self._paint_newest(painter, theme)
 
     def _trail_now(self, theme: Theme) -> QPixmap:
         """The trail but for its newest piece, drawn again only when it has a new sample: it is what costs most."""
@@ -212,9 +223,14 @@ class VaPlane(QWidget):
 
     def _paint_point(self, painter: QPainter, theme: Theme, point: tuple[float, float]) -> None:
         line = QFontMetricsF(self._text_font()).height()
-        painter.setPen(QPen(theme.surface, line * 0.15))
+        place = self.to_widget(*point)
+        # A dot in a ring: the word behind it can still be read.
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(theme.accent, line * 0.1))
+        painter.drawEllipse(place, line * 0.5, line * 0.5)
         painter.setBrush(theme.accent)
-        painter.drawEllipse(self.to_widget(*point), line * 0.45, line * 0.45)
+        painter.setPen(QPen(theme.surface, line * 0.1))
+        painter.drawEllipse(place, line * 0.28, line * 0.28)
 
     def _paint_numbers(self, painter: QPainter, theme: Theme, plane: QRectF, point: tuple[float, float] | None) -> None:
         """In the upper right corner, outside the circle."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -149,6 +148,11 @@ class VideoView(QWidget):
         if self._scaled is not None:
             self._scaled.fresh = False
 
+    @property
+    def picture(self) -> ImageU8 | None:
+        """What is shown, (H, W, 3), as it came: not mirrored, not to be written into."""
+        return self._image_rgb_u8
+
     def message(self, text: str, remedy: str = "", *, retry: bool = False, action: str = "Try again") -> None:
         """Text over the picture until ``clear_message``: what is wrong, what helps, and a button where it may."""
         self._card.show_message(text, remedy, retry=retry, action=action)
@@ -259,6 +263,8 @@ class VideoView(QWidget):
 
         OpenCV's scaling takes a third of the time of QPainter's smooth one, and writes into the same memory again.
         """
+        import cv2  # slow to load: not before the window is there
+
         ratio = self.devicePixelRatioF()
         size = (max(1, round(place.area.width() * ratio)), max(1, round(place.area.height() * ratio)))
         if self._scaled is None or (self._scaled.image.width(), self._scaled.image.height()) != size:

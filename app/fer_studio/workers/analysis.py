@@ -19,6 +19,7 @@ from fer_studio.workers.abandon import Abandoned, call_abandonable
 from fer_studio.workers.capture import Captured
 from fer_studio.workers.mailbox import Mailbox
 from fer_studio.workers.meter import RateMeter
+from fer_studio.workers.priority import give_way
 
 if TYPE_CHECKING:
     from fer_core.infer.engine import Engine
@@ -105,6 +106,7 @@ class AnalysisThread(QThread):
 
     def run(self) -> None:
         """In its own thread."""
+        give_way()
         try:
             analyser = call_abandonable("loading the network", self._load, self._stop.is_set, LiveAnalyser.close)
         except Abandoned:

@@ -12,6 +12,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from fer_studio.workers.control import Cancelled, Control
+from fer_studio.workers.priority import give_way
 
 DEFAULT_WAIT_S = 2.0
 
@@ -36,6 +37,7 @@ class Task(QThread):
 
     def run(self) -> None:
         """In its own thread."""
+        give_way()
         try:
             result = self._work(self.control)
         except Cancelled:

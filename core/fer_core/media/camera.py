@@ -6,15 +6,18 @@ releases it. The reader gets the newest picture. Opening, reading and closing al
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, cast
 
 import cv2
+import numpy as np
 from cv2_enumerate_cameras import enumerate_cameras, supported_backends
 
 from fer_core.media.errors import MediaError
@@ -122,14 +125,15 @@ class CameraSource:
         """The newest picture each time, until :meth:`close`.
 
         Raises:
-            MediaError: the camera was unplugged or gave no picture within ``read_timeout_s``.
+            MediaError: the camera was unplugged, gave no picture within ``read_timeout_s``, or gives pictures of a kind
+                that cannot be read.
         """
         index = 0
         start_s: float | None = None
         while (item := self._next()) is not None:
             taken_s, bgr = item
             start_s = taken_s if start_s is None else start_s
-            yield Frame(index, taken_s - start_s, cast(ImageU8, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)))
+            yield Frame(index, taken_s - start_s, self._to_rgb(bgr))
             index += 1
 
     def close(self) -> None:
@@ -181,11 +185,7 @@ class CameraSource:
         capture = open_capture(self._camera.index)
         try:
             if not capture.isOpened():
-                self._fail(
-                    "cannot be opened",
-                    "end other programs that use it (calls, browsers) and allow this program to use the camera "
-                    "in the privacy settings of the system",
-                )
+                self._fail(*_refusal(self._camera.path))
                 return
             for prop, wish in self._wishes:
                 if wish is not None:
@@ -212,6 +212,17 @@ class CameraSource:
                 return
             self._stop.wait(0.02)
 
+    def _to_rgb(self, picture: ImageU8) -> ImageU8:
+        channels = 1 if picture.ndim == 2 else picture.shape[2]
+        code = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB}.get(channels)
+        if code is None or picture.dtype != np.uint8:
+            raise MediaError(
+                self._camera.name,
+                f"gives pictures of a format that cannot be read ({channels} channels of {picture.dtype})",
+                "choose another size of the pictures, or another camera",
+            )
+        return cast(ImageU8, cv2.cvtColor(picture, code))
+
     def _post(self, taken_s: float, picture: ImageU8) -> None:
         with self._changed:
             self._dropped += self._newest is not None
@@ -222,6 +233,17 @@ class CameraSource:
         with self._changed:
             self._problem = MediaError(self._camera.name, reason, remedy)
             self._changed.notify_all()
+
+
+def _refusal(path: str | None) -> tuple[str, str]:
+    """Why a camera cannot be opened, and what to do."""
+    if sys.platform == "linux" and path is not None and Path(path).exists() and not os.access(path, os.R_OK | os.W_OK):
+        return "may not be used by you", "have yourself added to the group video (see groups), and log in again"
+    return (
+        "cannot be opened",
+        "end other programs that use it (calls, browsers) and allow this program to use the camera in the privacy "
+        "settings of the system",
+    )
 
 
 def _find(device: int | str, cameras: list[CameraInfo]) -> CameraInfo:
@@ -239,7 +261,7 @@ def _find(device: int | str, cameras: list[CameraInfo]) -> CameraInfo:
         raise MediaError(
             f"camera {device}",
             "this machine has no camera",
-            "plug one in, or show a recording in its place with file:clip.mp4",
+            "plug one in and try again",
         )
     names = ", ".join(f"{c.index} ({c.name})" for c in cameras)
     raise MediaError(f"camera {device}", "there is no such camera", f"choose one of: {names}")

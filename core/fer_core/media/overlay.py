@@ -12,21 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from fer_core.colours import OKABE_ITO, Colour
 from fer_core.labels import au_column
 from fer_core.types import Affect, Box, FaceResult, FrameResult, ImageU8
 
-Colour = tuple[int, int, int]
-
-#: Okabe & Ito's colours without black, as RGB, the easiest to see on skin and walls first.
-OKABE_ITO: tuple[Colour, ...] = (
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 158, 115),
-    (240, 228, 66),
-    (204, 121, 167),
-    (213, 94, 0),
-    (0, 114, 178),
-)
 _GREY: Colour = (176, 176, 176)
 _WHITE: Colour = (255, 255, 255)
 _BLACK: Colour = (0, 0, 0)
