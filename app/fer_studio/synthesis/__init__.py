@@ -1,0 +1,1 @@
+"""The workspace Synthesis: a photographed face is given another apparent affect."""

@@ -1,0 +1,79 @@
+"""What the workspace shows before there is a photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from fer_studio.theme import theme_of
+
+_RADIUS_PX = 10
+
+
+class StartPage(QWidget):
+    """A target to drop on, a button for each way to get a photograph, and the photograph of last time.
+
+    Args:
+        actions: the ways.
+        last: the file that was used last.
+        parent: as usual.
+    """
+
+    last_wanted = Signal(object)
+    """Path."""
+
+    def __init__(self, actions: Sequence[QAction], last: Path | None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._last = last
+        title = QLabel("Drop a photograph of a neutral face here")
+        font = title.font()
+        font.setPointSizeF(1.6 * font.pointSizeF())
+        font.setBold(True)
+        title.setFont(font)
+        text = QLabel(
+            "Then point or draw in the valence-arousal plane, or choose an expression, and the face shows it.\n"
+            "Best: seen from the front, relaxed, lips closed, at least 150 pixels wide. Nothing leaves this machine."
+        )
+        line = self.fontMetrics().height()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * line, 2 * line, 2 * line, 2 * line)
+        column.setSpacing(line)
+        column.addStretch(1)
+        for label in (title, text):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setWordWrap(True)
+            column.addWidget(label)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for action in actions:
+            button = QPushButton(action.text())
+            button.setToolTip(action.toolTip())
+            button.clicked.connect(action.trigger)
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        column.addLayout(buttons)
+        if last is not None:
+            again = QPushButton(f"Open {last.name} again".replace("&", "&&"))
+            again.setFlat(True)
+            again.setToolTip(str(last))
+            again.clicked.connect(self._on_last)
+            column.addWidget(again, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+
+    @Slot()
+    def _on_last(self) -> None:
+        self.last_wanted.emit(self._last)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt's name
+        """The border says: drop here."""
+        del event
+        theme = theme_of(self)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme.line, 2, Qt.PenStyle.DashLine))
+        painter.setBrush(theme.surface)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), _RADIUS_PX, _RADIUS_PX)
