@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from make_demo_clip import TARGET as DEMO
+from make_demo_clip import asked_va
 from matplotlib.figure import Figure
 
 from fer_core.assets import asset_path
@@ -20,8 +22,8 @@ from fer_core.media.source import open_source
 from fer_core.types import FrameResult, ImageU8
 
 #: Moments shown, as shares of the clip's length.
-MOMENTS = (0.1, 0.35, 0.55, 0.95)
-SHOWN_UNITS = (4, 6, 12, 25)
+MOMENTS = (0.18, 0.33, 0.6, 0.94)
+SHOWN_UNITS = (4, 12)
 #: Valence and arousal.
 VA_COLOURS = ("#0072b2", "#d55e00")
 
@@ -41,11 +43,11 @@ def main() -> None:
             if frame.index in wanted and frame.image_rgb_u8 is not None:
                 card = engine.card
                 pictures.append(draw_overlay(frame.image_rgb_u8, result, card.expressions, card.action_units))
-    draw(pictures, results, engine).savefig(out, dpi=110)
+    draw(pictures, results, engine, asked=clip.resolve() == DEMO).savefig(out, dpi=110)
 
 
-def draw(pictures: list[ImageU8], results: list[FrameResult], engine: Engine) -> Figure:
-    """Frames above, valence and arousal in the middle, probabilities below."""
+def draw(pictures: list[ImageU8], results: list[FrameResult], engine: Engine, *, asked: bool) -> Figure:
+    """Frames above, valence and arousal (dashed: as asked for in the demo clip) in the middle, probabilities below."""
     figure = Figure(figsize=(13, 5.6), layout="constrained")
     grid = figure.add_gridspec(3, len(pictures), height_ratios=(1.5, 1, 1))
     for column, picture in enumerate(pictures):
@@ -61,11 +63,16 @@ def draw(pictures: list[ImageU8], results: list[FrameResult], engine: Engine) ->
     top = figure.add_subplot(grid[1, :])
     for name, values, colour in zip(("valence", "arousal"), va.T, VA_COLOURS, strict=True):
         top.plot(time_s, values, label=name, color=colour)
+    if asked:
+        path = np.array([asked_va(time) for time in time_s])
+        for values, colour in zip(path.T, VA_COLOURS, strict=True):
+            top.plot(time_s, values, color=colour, linewidth=0.8, linestyle="--")
+        top.plot([], [], color="0.4", linewidth=0.8, linestyle="--", label="asked of the synthesis")
     top.axhline(0, color="0.8", linewidth=0.8)
     top.set(ylim=(-1, 1), xlim=(0, time_s[-1]), ylabel="circumplex")
     top.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     bottom = figure.add_subplot(grid[2, :], sharex=top)
-    for index in np.argsort(-np.nan_to_num(probs).mean(axis=0))[:2]:
+    for index in np.argsort(-np.nan_to_num(probs).mean(axis=0))[:4]:
         bottom.plot(time_s, probs[:, index], label=engine.card.expressions[index], linewidth=2)
     for unit in SHOWN_UNITS:
         column = engine.card.action_units.index(unit)
