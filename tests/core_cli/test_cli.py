@@ -78,6 +78,45 @@ def test_evaluate_of_ferplus_has_all_expression_and_va_figures(
     assert found["au_auc"] is None  # labels that a model made do not count
 
 
+def test_evaluate_takes_thresholds_of_action_units_from_other_faces(
+    root: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    arguments = ("--model", model, "--data", "ckplus128", "--root", root)
+    assert "au_f1_chosen" not in figures_of(capsys, *arguments)
+    by_split = figures_of(capsys, *arguments, "--au-thresholds-from", "train")
+    unit = by_split["action_units"]["au12"]
+    # Halfway between the brightness of fear, where all units are present, and of neutral, where none is.
+    assert unit["threshold"] == pytest.approx((6.5 / 8 + 0.5 / 8) / 2, abs=0.01)
+    assert by_split["au_f1_chosen"] == unit["f1_chosen"] == 1
+    train = tmp_path / "train.json"
+    assert evaluate(*arguments, "--split", "train", "--json", train) == 0
+    by_file = figures_of(capsys, *arguments, "--au-thresholds-from", train)
+    assert by_file["action_units"] == by_split["action_units"]
+    assert evaluate(*arguments, "--au-thresholds-from", "train") == 0
+    printed = capsys.readouterr().out
+    assert "action units, mean F1, chosen thresholds  1.000" in printed
+    assert "F1, chosen" in printed
+
+
+def test_evaluate_refuses_thresholds_of_the_faces_that_are_measured(
+    root: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    arguments = ("--model", model, "--data", "ckplus128", "--root", root)
+    with pytest.raises(SystemExit) as stopped:
+        evaluate(*arguments, "--au-thresholds-from", "test")
+    assert stopped.value.code == 2
+    same = tmp_path / "test.json"
+    assert evaluate(*arguments, "--json", same) == 0
+    assert evaluate(*arguments, "--au-thresholds-from", same) == 1
+    assert evaluate(*arguments, "--au-thresholds-from", tmp_path / "none.json") == 1
+    missing_units = ("--model", model, "--data", "diffusionfer", "--root", root, "--au-thresholds-from", "train")
+    assert evaluate(*missing_units) == 1
+    errors = capsys.readouterr().err
+    assert "chosen on ckplus128, test itself" in errors
+    assert "none.json" in errors
+    assert "no face of diffusionfer, train shows an action unit" in errors
+
+
 def test_evaluate_prints_a_table_without_json(root: Path, model: Path, capsys: pytest.CaptureFixture[str]):
     assert evaluate("--model", model, "--data", "ckplus128", "--root", root) == 0
     out = capsys.readouterr().out
@@ -131,6 +170,7 @@ def test_evaluate_says_what_is_wrong_and_exits_1(
         ["evaluate", "--data", "affectnett", "--root", "."],
         ["evaluate", "--data", "webmorph", "--root", ".", "--jobs", "0"],
         ["evaluate", "--data", "webmorph", "--root", ".", "--split", "dev"],
+        ["evaluate", "--data", "webmorph", "--root", ".", "--split", "valid", "--au-thresholds-from", "valid"],
         ["train", "first", "--data", ".", "--out", ".", "--set", "seed"],
         ["export", "--checkpoint", "a.pt", "--out", "a.onnx"],
         ["export", "--checkpoint", "a.pt", "--out", "a.onnx", "--temperature", "cold"],

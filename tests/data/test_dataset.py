@@ -5,7 +5,7 @@ pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 import torch
 
-from fer_core.data.dataset import ShardDataset, collate, epoch_batches, ordered_batches
+from fer_core.data.dataset import ShardDataset, collate, epoch_batches, ordered_batches, previous_frames
 from fer_core.data.sample import Sample, one_hot
 from fer_core.data.shards import Shard, build_shard, encode_crop
 from fer_core.data.transforms import Augmentation
@@ -146,6 +146,18 @@ def test_shard_dataset_makes_clips_of_frames_of_one_video():
     assert collate([data[0], data[4]]).image_rgb.shape == (2, 3, 3, 48, 48)
     moved = ShardDataset([shard], "train", Augmentation(), 1, frames=3)[1][0]
     np.testing.assert_array_equal(moved[0], moved[2])  # all frames alike
+
+
+def test_shard_dataset_makes_clips_of_frames_in_folders():
+    """A path such as ``clip/00007.jpg`` says nothing of its video; the sample does."""
+    places = [("a", 7), ("b", 7), ("a", 2), ("", -1), ("a", 10), ("", -1)]
+    samples = [
+        Sample("video", f"{i}.jpg", "train", va=np.zeros(2, np.float32), sequence=sequence, frame=frame)
+        for i, (sequence, frame) in enumerate(places)
+    ]
+    jpegs = [encode_crop(np.full((16, 16, 3), 40 * i, np.uint8)) for i in range(len(places))]
+    shard = build_shard("video", DEFAULT_GEOMETRY.scaled(16), samples, jpegs, ["none"] * len(places))
+    np.testing.assert_array_equal(previous_frames(shard), [2, 1, 2, 3, 0, 5])
 
 
 def test_shard_dataset_moves_the_region_with_the_crop(shards):

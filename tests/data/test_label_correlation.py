@@ -5,7 +5,7 @@ pytest.importorskip("scipy", reason="training needs the extra 'train'")
 
 from scipy.stats import spearmanr
 
-from fer_core.data.label_correlation import label_adjacency, label_correlation
+from fer_core.data.label_correlation import conditional_votes, label_adjacency, label_correlation
 
 
 @pytest.fixture
@@ -109,3 +109,33 @@ def test_label_adjacency_of_an_undefined_correlation_has_no_edge():
 def test_label_adjacency_says_what_is_wrong(correlation, tau, p, message):
     with pytest.raises(ValueError, match=message):
         label_adjacency(correlation, tau, p)
+
+
+def test_conditional_votes_counts_pairs_of_raters():
+    votes = np.array([[0.5, 0.5, 0], [1, 0, 0], [np.nan] * 3])
+    expected = np.zeros((2, 2))
+    for image in votes[:2]:
+        for i in range(2):
+            for j in range(2):
+                expected[i, j] += image[i] * image[j]
+    expected /= [[1.5], [0.5]]
+    found = conditional_votes(votes)
+    np.testing.assert_allclose(found[:2, :2], expected)
+    np.testing.assert_allclose(found[:2].sum(axis=1), 1)
+    assert np.isnan(found[2]).all()  # nobody voted for it
+    np.testing.assert_array_equal(conditional_votes(np.eye(3)), np.eye(3))
+
+
+def test_label_adjacency_joins_expressions_that_share_votes():
+    correlation = np.array([[0.5, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    conditional = np.array([[0.7, 0.3, 0.0], [0.05, 0.95, 0.0], [np.nan] * 3])
+    found = label_adjacency(correlation, 0.1, 0.6, conditional)
+    # Expression 0 takes from 1 and from valence, 1 from nobody (0.05 is too little), 2 from nobody.
+    np.testing.assert_allclose(found[0], [0.4, 0.3, 0, 0.3, 0])
+    np.testing.assert_allclose(found[1:3], np.eye(5)[1:3])
+    np.testing.assert_allclose(found[3], [0.6, 0, 0, 0.4, 0])
+    np.testing.assert_allclose(
+        label_adjacency(correlation, 0.1, 0.6, np.eye(3)), label_adjacency(correlation, 0.1, 0.6)
+    )
+    with pytest.raises(ValueError, match=r"conditional must be \(3, 3\)"):
+        label_adjacency(correlation, 0.1, 0.6, np.eye(2))

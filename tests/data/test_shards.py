@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ def shard() -> Shard:
     samples = [
         Sample("made", "a/1.png", "train", votes=one_hot("fear")),
         Sample("made", "a/längerer name.png", "test", subject="S1", va=np.array([0.5, -1], np.float32)),
-        Sample("made", "b.png", "valid", au=au, au_weight=0.3),
+        Sample("made", "b.png", "valid", au=au, au_weight=0.3, sequence="clip", frame=4),
     ]
     jpegs = [encode_crop(smooth_crop(i, grey=i == 1)) for i in range(3)]
     return build_shard("made", DEFAULT_GEOMETRY, samples, jpegs, ["detector", "none", "whole_image"])
@@ -33,12 +35,27 @@ def test_shard_round_trip(shard, tmp_path):
     again = Shard.load(path)
     assert len(again) == 3
     assert (again.dataset, again.geometry, again.jpegs) == (shard.dataset, shard.geometry, shard.jpegs)
-    for name in ("path", "split", "subject", "landmark_source", "votes", "va", "au", "au_weight"):
+    for name in ("path", "split", "subject", "landmark_source", "votes", "va", "au", "au_weight", "sequence", "frame"):
         np.testing.assert_array_equal(getattr(again, name), getattr(shard, name))
+    assert again.sequence.tolist() == ["", "", "clip"]
     assert again.votes.shape == (3, len(EXPRESSIONS))
     assert np.isnan(again.votes[1:]).all()
     assert again.votes.dtype == again.va.dtype == again.au.dtype == again.au_weight.dtype == np.float32
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_shard_without_sequences_takes_them_from_the_paths(shard, tmp_path):
+    path = tmp_path / "made.npz"
+    replace(shard, path=np.array(["a.png", "clip.mp4#12", "b#c.png"])).save(path)
+    with np.load(path) as stored:
+        older = {name: stored[name] for name in stored if name not in ("sequence", "frame")}
+    np.savez(path, **older)
+    again = Shard.load(path)
+    assert list(zip(again.sequence.tolist(), again.frame.tolist(), strict=True)) == [
+        ("", -1),
+        ("clip.mp4", 12),
+        ("", -1),
+    ]
 
 
 def test_shard_image_is_the_crop(shard):

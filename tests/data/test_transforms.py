@@ -9,7 +9,7 @@ NOTHING = Augmentation(
     flip=0, rotation_deg=0, scale=0, shift=0, light=0, colour=0, grey=0, resolution=0, blur=0, noise=0, jpeg=0, erase=0
 )
 STEPS = [f.name for f in fields(Augmentation) if f.name not in ("least_resolution_px",)]
-STRENGTH = {"rotation_deg": 8.0, "scale": 0.08, "shift": 0.04}
+STRENGTH = {"rotation_deg": 8.0, "scale": 0.08, "shift": 0.04, "hue_deg": 90.0, "saturation": 0.8}
 
 
 @pytest.fixture
@@ -36,6 +36,22 @@ def test_augmentation_step_changes_the_crop_and_keeps_its_form(crop, step):
     assert changed.dtype == np.uint8
     assert np.abs(changed.astype(int) - crop).mean() > 0.3
     np.testing.assert_array_equal(crop, before)
+
+
+def test_hue_and_saturation_leave_grey_and_brightest_channel_alone(crop):
+    both = replace(NOTHING, hue_deg=180.0, saturation=0.9)
+    grey = np.repeat(crop[..., :1], 3, axis=2)
+    np.testing.assert_array_equal(both.apply(grey, np.random.default_rng(2)), grey)
+    changed = both.apply(crop, np.random.default_rng(2))
+    assert np.abs(changed.max(axis=2).astype(int) - crop.max(axis=2)).max() <= 1  # the value of HSV
+
+
+def test_saturation_scales_the_distance_of_the_channels(crop):
+    changed = replace(NOTHING, saturation=0.5).apply(crop, np.random.default_rng(2)).astype(int)
+    before, after = (image.max(axis=2, keepdims=True) - image.astype(int) for image in (crop, changed))
+    gains = after[before > 40] / before[before > 40]
+    assert 0.5 <= np.median(gains) < 0.98
+    np.testing.assert_allclose(gains, np.median(gains), atol=1.5 / 40)
 
 
 def test_augmentation_depends_on_the_seed_alone(crop):

@@ -208,7 +208,8 @@ def test_write_report_draws_features_and_chosen_thresholds(tmp_path: Path) -> No
     text = page.read_text(encoding="utf-8")
     assert "| action units, mean F1, chosen thresholds |" in text
     unit = found["datasets"]["one"]["action_units"]["au12"]
-    assert f"{unit['f1_chosen']:.3f} | 0.250 | {unit['positives']} | 30 |" in text
+    best = f"{unit['best_threshold']:.3f}"
+    assert f"{unit['f1_chosen']:.3f} | 0.250 | {best} | {unit['positives']} | 30 |" in text
     with pytest.raises(ValueError, match="79 features for 80 faces"):
         write_report(faces, tmp_path, figures_json=found, features=features[:-1])
 

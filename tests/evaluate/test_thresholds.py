@@ -1,4 +1,6 @@
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from fer_core.evaluate.evaluation import Evaluation
 from fer_core.evaluate.metrics import au_f1, per_unit_f1
-from fer_core.evaluate.thresholds import best_f1_threshold, choose_au_thresholds
+from fer_core.evaluate.thresholds import best_f1_threshold, chosen_au_thresholds, read_au_thresholds
 from fer_core.labels import EXPRESSIONS
 
 pairs = st.integers(1, 30).flatmap(
@@ -52,8 +54,8 @@ def _faces(seed: int) -> Evaluation:
     )  # fmt: skip
 
 
-def test_choose_au_thresholds_on_validation_raises_f1_on_test() -> None:
-    chosen = choose_au_thresholds(_faces(0))
+def test_chosen_au_thresholds_of_validation_raise_f1_on_test() -> None:
+    chosen = chosen_au_thresholds(_faces(0).metrics(resamples=0))
     assert set(chosen) == {1, 2}
     assert chosen[1] < 0.3 < chosen[2]
     test = _faces(1)
@@ -62,3 +64,19 @@ def test_choose_au_thresholds_on_validation_raises_f1_on_test() -> None:
     assert after[0] > before[0] + 0.5
     assert after[1] == pytest.approx(before[1], abs=0.1)
     assert test.thresholds(chosen)[2] == 0.5
+
+
+def test_read_au_thresholds_takes_the_best_of_other_faces(tmp_path: Path) -> None:
+    figures = _faces(0).metrics(resamples=0)
+    path = tmp_path / "figures.json"
+    path.write_text(json.dumps({"dataset": "made", "split": "valid", **figures}))
+    assert read_au_thresholds(path, "made", "test") == chosen_au_thresholds(figures)
+    with pytest.raises(ValueError, match="chosen on made, valid itself"):
+        read_au_thresholds(path, "made", "valid")
+    for text in ("no json", "[]", '{"dataset": "made", "split": "valid"}'):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"figures\.json: is no file of figures.* evaluate --json"):
+            read_au_thresholds(path, "made", "test")
+    path.write_text(json.dumps({"dataset": "made", "split": "valid", "action_units": {}}))
+    with pytest.raises(ValueError, match="no action unit is present"):
+        read_au_thresholds(path, "made", "test")

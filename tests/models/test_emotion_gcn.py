@@ -55,6 +55,18 @@ def test_emotion_gcn_multiplies_features_with_classifiers_and_regressors():
     torch.testing.assert_close(outputs.features, x)
 
 
+def test_emotion_gcn_joins_expressions_where_asked():
+    conditional = np.full((8, 8), 0.05)
+    conditional[2, 6] = 0.4
+    options = EmotionGcnOptions(hidden=7, expression_edges=True)
+    head = EmotionGcnHead(F, EXPRESSIONS, A, options, CORRELATION, conditional)
+    assert head.adjacency[2, 6] > 0
+    assert head.adjacency[6, 2] == 0
+    assert made_head().adjacency[2, 6] == 0
+    with pytest.raises(ValueError, match="expression_edges needs"):
+        EmotionGcnHead(F, EXPRESSIONS, A, options, CORRELATION)
+
+
 def test_emotion_gcn_linear_regressors_are_cut_when_served():
     head, features = made_head(tanh=False), Features(torch.randn(3, F) * 100)
     assert head.train()(features).va.abs().max() > 1

@@ -1,6 +1,7 @@
 """Every shipped recipe, for two steps on tiny data with a tiny backbone."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,9 @@ pytest.importorskip("timm", reason="training needs the extra 'train'")
 import torch
 from accelerate import Accelerator
 
+from fer_core.augment.semantic.covariance import class_covariances
+from fer_core.augment.semantic.sampling import SemanticAugmenter
+from fer_core.models.vae_gan import VaeGanSize
 from fer_core.train.objective import Objective
 from fer_core.train.recipe import shipped_recipes
 from fer_core.train.trainer import train
@@ -20,6 +24,18 @@ TEACHERS = {
     "au": {"au", "au_asymmetric"},
 }
 AGES = "dataset,path,age_years\n" + "\n".join(f"toy,{i}.png,{10 + 5 * i}" for i in range(16))
+
+
+def vae_gan(folder: Path) -> str:
+    """An untrained VAE-GAN on disk, that knows all expressions."""
+    size = VaeGanSize(size_px=16, width=2, latent=4, embedding=2)
+    labels = torch.arange(size.classes).repeat(3)
+    covariances = class_covariances(torch.randn(len(labels), size.latent), labels, size.classes)
+    augmenter = SemanticAugmenter(size)
+    augmenter.learn(augmenter.encoder, augmenter.generator, covariances)
+    content = {"recipe": {}, "geometry": {}, "size": asdict(size), "augmenter": augmenter.state_dict()}
+    torch.save(content, folder / "vae_gan.pt")
+    return str(folder / "vae_gan.pt")
 
 
 @pytest.mark.slow
@@ -57,11 +73,13 @@ def test_shipped_recipe_trains_everything_that_it_says(name, toys, tmp_path, mon
         batch_size=8,
         stages=tuple(replace(stage, epochs=1, size_px=32) for stage in recipe.stages),
         sampler={**recipe.sampler, "file": str(ages)} if recipe.sampler["name"] == "age" else recipe.sampler,
+        mixing={**recipe.mixing, "file": vae_gan(tmp_path)} if recipe.mixing["name"] == "semantic" else recipe.mixing,
         frames=min(recipe.frames, 3),
         dropout=0.0,
         drop_path_rate=0.0,
         refine_steps=min(recipe.refine_steps, 2),
         repeats={},
+        at_most={},
     )
     made = train(tiny, [toys.labelled_shard(frames=recipe.frames > 1)], tmp_path / "run")
 

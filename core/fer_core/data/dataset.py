@@ -146,16 +146,13 @@ class ShardDataset(torch.utils.data.Dataset[Item]):
 def previous_frames(shard: Shard) -> npt.NDArray[np.intp]:
     """(N,) for each image the row of the frame before it in its video, or its own row when there is none.
 
-    Frames of a video have paths such as ``clip.mp4#12``, see :meth:`fer_core.data.archive.Archive.image`. Other images
-    stand alone.
+    Frames that the data set left out are skipped; photographs stand alone.
     """
     before = np.arange(len(shard))
-    latest: dict[str, int] = {}
-    places = [path.rpartition("#") for path in shard.path.tolist()]
-    order = sorted((video, int(number), row) for row, (video, _, number) in enumerate(places) if number.isdecimal())
-    for video, _, row in order:
-        before[row] = latest.get(video, row)
-        latest[video] = row
+    rows = np.lexsort((shard.frame, shard.sequence))  # by video, then by frame
+    earlier, later = rows[:-1], rows[1:]
+    follows = (shard.sequence[earlier] == shard.sequence[later]) & (shard.sequence[later] != "")
+    before[later[follows]] = earlier[follows]
     return before
 
 

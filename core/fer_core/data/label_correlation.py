@@ -10,6 +10,10 @@ Where we choose
     - A node that the threshold leaves without neighbours has 0/0 in eq. 6.3.5. The normalised adjacency of a graph
       convolution has rows that sum to 1 (eq. 1.5.1), so such a node keeps itself, with weight 1.
     - An expression that never occurs has no correlation (NaN), hence no edge.
+    - Section 6.4.3 also joins expressions with each other, by "the conditional probability matrix of the basic emotions
+      like in ML-GCN", P(L_j | L_i). AffectNet has one expression an image, so that no two occur together; where the
+      counts come from the thesis does not say. We take the votes: how probable it is that another rater of the image
+      says j where one says i. Labels with one class an image give no such edge.
 """
 
 from __future__ import annotations
@@ -51,16 +55,36 @@ def label_correlation(expressions: npt.NDArray[Any], va: npt.NDArray[Any], *, ma
     return correlation
 
 
-def label_adjacency(correlation: Doubles, threshold: float, weight: float) -> Doubles:
+def conditional_votes(votes: npt.NDArray[Any]) -> Doubles:
+    """Probability (E, E) that a vote is j where another vote of the image is i (section 6.4.3).
+
+    Args:
+        votes: (N, E) shares of votes; rows with NaN are left out.
+
+    Returns:
+        Row i sums to 1; NaN where an expression never occurs.
+    """
+    shares = np.asarray(votes, np.float64)
+    shares = shares[np.isfinite(shares).all(axis=1)]
+    together, single = shares.T @ shares, shares.sum(axis=0)[:, None]
+    conditional: Doubles = np.divide(together, single, out=np.full_like(together, np.nan), where=single > 0)
+    return conditional
+
+
+def label_adjacency(
+    correlation: Doubles, threshold: float, weight: float, conditional: Doubles | None = None
+) -> Doubles:
     """Adjacency A'' of the label graph (eq. 6.3.2, 6.3.4, 6.3.5).
 
     Args:
         correlation: (E, 2) from :func:`label_correlation`.
-        threshold: tau, 0..1; an edge needs an absolute correlation of at least this.
+        threshold: tau, 0..1; an edge needs an absolute correlation, or a probability, of at least this.
         weight: p, 0..1, what a node takes from its neighbours together; it keeps 1 - p.
+        conditional: (E, E) from :func:`conditional_votes`, for edges between expressions too; row i is what node i
+            takes from.
 
     Returns:
-        (E + 2, E + 2), rows sum to 1; edges only between expressions and dimensions.
+        (E + 2, E + 2), rows sum to 1; without ``conditional`` edges only between expressions and dimensions.
 
     Raises:
         ValueError: when ``correlation`` has another shape, or an argument is out of its range.
@@ -77,6 +101,11 @@ def label_adjacency(correlation: Doubles, threshold: float, weight: float) -> Do
     strength[count:, :count] = strength[:count, count:].T
     across = np.zeros(strength.shape, bool)
     across[:count, count:] = across[count:, :count] = True
+    if conditional is not None:
+        if np.shape(conditional) != (count, count):
+            raise ValueError(f"conditional must be ({count}, {count}), got {np.shape(conditional)}")
+        strength[:count, :count] = np.nan_to_num(conditional, nan=-1)
+        across[:count, :count] = ~np.eye(count, dtype=bool)
     edges = (across & (strength >= threshold)).astype(np.float64)  # A' off the diagonal
     neighbours = edges.sum(axis=1, keepdims=True)
     adjacency: Doubles = weight * edges / np.maximum(neighbours, 1)

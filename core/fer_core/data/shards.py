@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,6 +47,10 @@ class Shard:
     """(N, A) or NaN."""
     au_weight: Floats
     """(N,)"""
+    sequence: npt.NDArray[np.str_]
+    """(N,) video or clip that the image is a frame of; "" for a photograph."""
+    frame: npt.NDArray[np.int64]
+    """(N,) place in the sequence; -1 for a photograph."""
 
     def __len__(self) -> int:
         return len(self.jpegs)
@@ -54,6 +59,14 @@ class Shard:
         """Crop (S, S, 3) RGB."""
         decoded = cv2.imdecode(np.frombuffer(self.jpegs[index], np.uint8), cv2.IMREAD_COLOR)
         return np.ascontiguousarray(decoded[:, :, ::-1])
+
+    def select(self, rows: npt.NDArray[np.intp]) -> Shard:
+        """The images of some rows (M,)."""
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        chosen: dict[str, Any] = {
+            name: column[rows] for name, column in columns.items() if isinstance(column, np.ndarray)
+        }
+        return replace(self, jpegs=[self.jpegs[row] for row in rows], **chosen)
 
     def save(self, path: Path) -> None:
         """Writes the shard; a file of that name is replaced only once the new one is whole."""
@@ -74,6 +87,8 @@ class Shard:
                 va=self.va,
                 au=self.au,
                 au_weight=self.au_weight,
+                sequence=self.sequence,
+                frame=self.frame,
             )
         temporary.replace(path)
 
@@ -90,11 +105,27 @@ class Shard:
                 jpegs = [blob[a:b] for a, b in pairwise(offsets)]
                 geometry = CropGeometry.from_dict(json.loads(str(stored["geometry"])))
                 names = ("path", "split", "subject", "landmark_source", "votes", "va", "au", "au_weight")
-                return cls(str(stored["dataset"]), geometry, jpegs, **{n: stored[n] for n in names})
+                columns = {n: stored[n] for n in names}
+                if "sequence" in stored:
+                    columns |= {n: stored[n] for n in ("sequence", "frame")}
+                else:  # older shards say it in the path alone
+                    columns["sequence"], columns["frame"] = _places(map(frame_of_path, columns["path"].tolist()))
+                return cls(str(stored["dataset"]), geometry, jpegs, **columns)
         except FileNotFoundError:
             raise DataError(f"{path} does not exist; make it with: fer-core prepare") from None
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"{path} is no shard of this version ({error}); make it with: fer-core prepare") from None
+
+
+def frame_of_path(path: str) -> tuple[str, int]:
+    """Video and number of a path such as ``clip.mp4#12`` (:meth:`fer_core.data.archive.Archive.image`); else "", -1."""
+    video, _, number = path.rpartition("#")
+    return (video, int(number)) if video and number.isdecimal() else ("", -1)
+
+
+def _places(places: Iterable[tuple[str, int]]) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
+    sequences, frames = zip(*places, strict=True)
+    return np.array(sequences), np.array(frames, np.int64)
 
 
 def encode_crop(crop_rgb_u8: ImageU8) -> bytes:
@@ -113,6 +144,7 @@ def build_shard(
     dataset: str, geometry: CropGeometry, samples: Sequence[Sample], jpegs: list[bytes], sources: Sequence[str]
 ) -> Shard:
     """Puts samples and their crops together."""
+    sequence, frame = _places((s.sequence, s.frame) if s.sequence else frame_of_path(s.path) for s in samples)
     return Shard(
         dataset=dataset,
         geometry=geometry,
@@ -125,4 +157,6 @@ def build_shard(
         va=np.stack([s.va for s in samples]),
         au=np.stack([s.au for s in samples]),
         au_weight=np.array([s.au_weight for s in samples], np.float32),
+        sequence=sequence,
+        frame=frame,
     )

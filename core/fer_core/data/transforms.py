@@ -30,6 +30,11 @@ class Augmentation:
     """Probability of a change of brightness, contrast and gamma."""
     colour: float = 0.5
     """Probability of gains on the three channels (white balance, skin and lamp colour)."""
+    hue_deg: float = 0.0
+    """Largest turn of the colour circle, at most 180. With ``saturation`` one of the Emotion-GCN thesis's six kinds,
+    which networks that see luminance alone hardly notice."""
+    saturation: float = 0.0
+    """Largest change of the saturation, as a share of it; 0..1."""
     grey: float = 0.2
     resolution: float = 0.4
     """Probability of a trip through a lower resolution."""
@@ -45,6 +50,8 @@ class Augmentation:
         crop = _warp(crop, _movement(crop.shape[0], rng, self))
         if rng.random() < self.colour:
             crop = _table(crop, [_gain_table(g) for g in rng.uniform(0.8, 1.2, 3)])
+        if self.hue_deg or self.saturation:
+            crop = _hue_and_saturation(crop, rng, self.hue_deg, self.saturation)
         if rng.random() < self.light:
             crop = _table(crop, [_light_table(rng)] * 3)
         if rng.random() < self.grey:
@@ -92,6 +99,15 @@ def _warp(crop: ImageU8, matrix: npt.NDArray[np.float64]) -> ImageU8:
 def _gain_table(gain: float) -> ImageU8:
     table: ImageU8 = np.clip(np.arange(256) * gain, 0, 255).astype(np.uint8)
     return table
+
+
+def _hue_and_saturation(crop: ImageU8, rng: Rng, hue_deg: float, saturation: float) -> ImageU8:
+    turn_deg, gain = rng.uniform(-hue_deg, hue_deg), rng.uniform(1 - saturation, 1 + saturation)
+    hsv = cv2.cvtColor(crop.astype(np.float32), cv2.COLOR_RGB2HSV)  # hue in degrees, saturation in 0..1
+    hsv[..., 0] = (hsv[..., 0] + turn_deg) % 360
+    hsv[..., 1] = np.clip(hsv[..., 1] * gain, 0, 1)
+    changed: ImageU8 = np.clip(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).round(), 0, 255).astype(np.uint8)
+    return changed
 
 
 def _light_table(rng: Rng) -> ImageU8:

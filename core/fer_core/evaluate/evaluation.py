@@ -22,6 +22,7 @@ from fer_core.evaluate.bootstrap import bootstrap_interval
 from fer_core.evaluate.calibration import expected_calibration_error
 from fer_core.evaluate.metrics import Integers, Reals
 from fer_core.evaluate.ranking import mean_average_precision, one_against_rest, per_column_average_precision
+from fer_core.evaluate.thresholds import best_f1_threshold
 from fer_core.labels import au_column
 
 #: Room for half precision in the sum of eight probabilities.
@@ -138,9 +139,8 @@ class Evaluation:
             resamples: of the bootstrap behind ``intervals`` (95 %, over people where they are known, otherwise over
                 images); 0 leaves the intervals out. The calibration error has none: resampling inflates it.
             seed: of the bootstrap.
-            au_thresholds: by unit, chosen on other faces (:func:`fer_core.evaluate.thresholds.choose_au_thresholds`);
-                units not named keep ``AU_THRESHOLD``. They add ``au_f1_chosen`` and ``f1_chosen``, ``threshold`` of
-                every unit.
+            au_thresholds: by unit, chosen on other faces (:mod:`fer_core.evaluate.thresholds`); units not named keep
+                ``AU_THRESHOLD``. They add ``au_f1_chosen`` and ``f1_chosen``, ``threshold`` of every unit.
 
         Returns:
             ``rows``, ``accuracy``, ``accuracy_clear``, ``mean_class_accuracy``, ``macro_f1``,
@@ -253,6 +253,7 @@ def _au_figures(faces: Evaluation, chosen: Mapping[int, float] | None) -> dict[s
             "auc": auc[n],
             "average_precision": precision[n],
             "f1": f1[n],
+            "best_threshold": best_f1_threshold(faces.au_probs[:, n], faces.au_target[:, n]),
             "positives": present[n],
             "rows": known[n],
         }

@@ -24,8 +24,8 @@ Apparent expression is what raters see in a face, not what a person feels. Undef
 majority of the votes, on a tie the expression that comes first in the table; *clear* keeps to the faces whose winner
 has more than half of the votes. Valence and arousal lie in [-1, 1], a neutral face at the origin. An action unit counts
 as predicted from probability 0.5 on; its ROC AUC and average precision depend on no threshold. A *chosen* threshold was
-chosen on other faces than these. Average precision and ROC AUC of an expression are of that expression against the
-rest; ICC is ICC(3,1)."""
+chosen on other faces than these; the *best* one has the highest F1 on these, for use on others. Average precision and
+ROC AUC of an expression are of that expression against the rest; ICC is ICC(3,1)."""
 
 
 def write_report(
@@ -177,7 +177,8 @@ def _action_units(faces: Evaluation, found: dict[str, Any], folder: Path, suffix
     figures.save_png(figures.au_figure(known, mean), folder / f"au-{suffix}.png")
     measures = {"auc": "ROC AUC", "average_precision": "average precision", "f1": "F1"}
     if "au_f1_chosen" in found:
-        measures |= {"f1_chosen": "F1, chosen", "threshold": "threshold"}
+        measures |= {"f1_chosen": "F1, chosen", "threshold": "chosen threshold"}
+    measures["best_threshold"] = "best threshold"
     body = [
         (
             au_column(unit).upper(),

@@ -1,15 +1,21 @@
 """From which probability on an action unit counts as present: chosen on validation faces, used on test faces.
 
-A threshold chosen on the faces that it is judged on flatters the model, so choosing and judging take two evaluations.
+A threshold chosen on the faces that it is judged on flatters the model, so choosing and judging take two evaluations:
+the figures of the first hold ``best_threshold`` of every unit, and the second is given them.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-from fer_core.evaluate.evaluation import Evaluation
 from fer_core.evaluate.metrics import AU_THRESHOLD, Reals
 from fer_core.evaluate.ranking import precision_recall
+from fer_core.labels import FACS_NAMES, au_column
 
 
 def best_f1_threshold(probs: Reals, target: Reals) -> float:
@@ -35,10 +41,35 @@ def best_f1_threshold(probs: Reals, target: Reals) -> float:
     return float(thresholds[best[np.argmin(np.abs(thresholds[best] - AU_THRESHOLD))]])
 
 
-def choose_au_thresholds(validation: Evaluation) -> dict[int, float]:
-    """Threshold of every unit that is present in some face of an evaluation; the others keep ``AU_THRESHOLD``."""
-    found = {
-        unit: best_f1_threshold(validation.au_probs[:, column], validation.au_target[:, column])
-        for column, unit in enumerate(validation.action_units)
-    }
-    return {unit: threshold for unit, threshold in found.items() if not np.isnan(threshold)}
+def chosen_au_thresholds(figures: Mapping[str, Any]) -> dict[int, float]:
+    """By unit, the threshold that was best for the faces of some figures (``Evaluation.metrics()``).
+
+    Units that none of these faces shows are left out: they keep ``AU_THRESHOLD``.
+    """
+    known = {unit: figures["action_units"].get(au_column(unit), {}) for unit in FACS_NAMES}
+    return {u: float(about["best_threshold"]) for u, about in known.items() if about.get("best_threshold") is not None}
+
+
+def read_au_thresholds(path: Path, dataset: str, split: str) -> dict[int, float]:
+    """Thresholds that were best for other faces.
+
+    Args:
+        path: JSON of ``fer-core evaluate --json``.
+        dataset: that will be measured with them.
+        split: of it.
+
+    Raises:
+        ValueError: when the file has no thresholds, or is of the very faces that will be measured.
+        OSError: when it cannot be read.
+    """
+    remedy = "write it with: fer-core evaluate --json FILE, on faces with labelled action units"
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        source, chosen = (figures["dataset"], figures["split"]), chosen_au_thresholds(figures)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{path}: is no file of figures with thresholds of action units; {remedy}") from None
+    if source == (dataset, split):
+        raise ValueError(f"{path}: its thresholds were chosen on {dataset}, {split} itself; choose them on other faces")
+    if not chosen:
+        raise ValueError(f"{path}: no action unit is present in its faces; {remedy}")
+    return chosen

@@ -49,6 +49,8 @@ class EmotionGcnOptions:
     """tau: the least absolute correlation of an edge."""
     weight: float = 0.7
     """p: what a node takes from its neighbours."""
+    expression_edges: bool = False
+    """Join expressions with each other too, by the votes that they share (section 6.4.3)."""
     tanh: bool = True
     embeddings: str = ""
     """A text file in GloVe's format; the shipped vectors (50 dimensions) when empty."""
@@ -85,6 +87,7 @@ class EmotionGcnHead(Head):
         options: of the graph.
         correlation: (E, 2) from :func:`fer_core.data.label_correlation.label_correlation` on the training labels; None
             when a checkpoint will be loaded, or :meth:`set_correlation` called.
+        conditional: (E, E) from :func:`fer_core.data.label_correlation.conditional_votes`, for ``expression_edges``.
     """
 
     adjacency: Tensor
@@ -97,6 +100,7 @@ class EmotionGcnHead(Head):
         units: int,
         options: EmotionGcnOptions,
         correlation: Doubles | None = None,
+        conditional: Doubles | None = None,
     ) -> None:
         super().__init__()
         self.options = options
@@ -108,17 +112,21 @@ class EmotionGcnHead(Head):
         self.convolutions = nn.ModuleList(GraphConvolution(*ends) for ends in pairwise(sizes))
         self.au = nn.Linear(features, units)
         if correlation is not None:
-            self.set_correlation(correlation)
+            self.set_correlation(correlation, conditional)
 
-    def set_correlation(self, correlation: Doubles) -> None:
-        """The graph of some training labels, (E, 2).
+    def set_correlation(self, correlation: Doubles, conditional: Doubles | None = None) -> None:
+        """The graph of some training labels, (E, 2) and, with ``expression_edges``, (E, E).
 
         Raises:
-            ValueError: when it is of another number of expressions.
+            ValueError: when it is of another number of expressions, or ``conditional`` is needed and not given.
         """
         if np.shape(correlation) != (self.expressions, 2):
             raise ValueError(f"correlation must be ({self.expressions}, 2), got {np.shape(correlation)}")
-        adjacency = label_adjacency(correlation, self.options.threshold, self.options.weight)
+        joined = self.options.expression_edges
+        if joined and conditional is None:
+            raise ValueError("expression_edges needs the conditional probabilities of the training votes")
+        graph = self.options.threshold, self.options.weight, conditional if joined else None
+        adjacency = label_adjacency(correlation, *graph)
         self.adjacency.copy_(torch.from_numpy(adjacency))
 
     def learned_vectors(self) -> Tensor:

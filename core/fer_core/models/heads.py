@@ -46,6 +46,8 @@ class Labels:
     """A"""
     correlation: Doubles | None = None
     """(E, 2) of the training labels, for heads with a label graph; None when a checkpoint will be loaded."""
+    conditional: Doubles | None = None
+    """(E, E) of the training votes, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ def _dan(backbone: nn.Module, options: DanOptions, labels: Labels, dropout: floa
 
 def _emotion_gcn(backbone: nn.Module, options: EmotionGcnOptions, labels: Labels, dropout: float) -> nn.Module:
     extractor = FeatureExtractor(backbone, options.pooling)
-    head = EmotionGcnHead(extractor.num_features, labels.expressions, labels.action_units, options, labels.correlation)
+    graph = labels.correlation, labels.conditional
+    head = EmotionGcnHead(extractor.num_features, labels.expressions, labels.action_units, options, *graph)
     return HeadedNet(extractor, head, dropout)
 
 

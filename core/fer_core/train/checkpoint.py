@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from fer_core.faces.align import CropGeometry
-from fer_core.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(slots=True)
@@ -26,7 +28,7 @@ class Progress:
 
 def save_checkpoint(
     path: Path,
-    recipe: Recipe,
+    recipe: DataclassInstance,
     geometry: CropGeometry,
     progress: Progress,
     states: Mapping[str, Any],
@@ -36,7 +38,7 @@ def save_checkpoint(
 
     Args:
         path: file.
-        recipe: saved with it.
+        recipe: a dataclass of plain values, saved with it.
         geometry: of the crops that the network was trained on.
         progress: how far the run is.
         states: ``state_dict()`` by part.

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from fer_core.data.dataset import Labels
-from fer_core.data.label_correlation import label_correlation
+from fer_core.data.label_correlation import conditional_votes, label_correlation
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.models.backbones import create_backbone
 from fer_core.models.heads import HeadOptions, create_network, head_options
@@ -47,13 +47,15 @@ def create_model(recipe: Recipe, labels: Labels | None = None, *, imagenet: bool
     Raises:
         RecipeError: when head and backbone do not fit, or there are no such weights.
     """
-    correlation = None if labels is None or not labels.votes.size else label_correlation(labels.votes, labels.va)
+    answers = Answers(EXPRESSIONS, len(ACTION_UNITS))
+    if labels is not None and labels.votes.size:
+        graph = label_correlation(labels.votes, labels.va), conditional_votes(labels.votes)
+        answers = Answers(EXPRESSIONS, len(ACTION_UNITS), *graph)
     try:
         weights = bool(recipe.weights) and imagenet
         backbone = create_backbone(recipe.backbone, imagenet and recipe.imagenet and not weights, recipe.drop_path_rate)
         if weights:
             load_backbone(backbone, Path(recipe.weights))
-        answers = Answers(EXPRESSIONS, len(ACTION_UNITS), correlation)
         return create_network(backbone, recipe_head(recipe), answers, recipe.dropout)
     except (ValueError, RuntimeError) as error:
         raise RecipeError(f"{recipe.backbone} with head {recipe.head['name']}: {error}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from fer_core.augment.semantic.mixing import augment_some
+from fer_core.augment.semantic.sampling import STRENGTH, SemanticAugmenter, load_augmenter
 from fer_core.data.dataset import Batch, ShardDataset
 from fer_core.data.facial_mask import facial_mask
 from fer_core.data.mixing import Mix, draw_mix, flip_some, label_groups, mix_batch
@@ -66,7 +69,30 @@ def mixaugment(*, alpha: float = 0.1, per_sample: bool = False, flip: float = 0.
     return views
 
 
-MIXINGS: dict[str, Callable[..., Mixing]] = {"none": none, "mixup": mixup, "mixaugment": mixaugment}
+def semantic(*, file: str = "", ratio: float = 0.5, strength: float = STRENGTH) -> Mixing:
+    """Some faces replaced by others of their class out of a VAE-GAN (:mod:`fer_core.augment.semantic.mixing`)."""
+    path = Path(file)
+    if not path.is_file():
+        raise RecipeError(
+            f"mixing.file: there is no VAE-GAN {file!r}; make one: fer-core train vae_gan --data SHARDS --out RUN, "
+            "and give --set mixing.file=RUN/vae_gan.pt"
+        )
+    if not 0 <= ratio <= 1 or not strength >= 0:
+        raise RecipeError(f"mixing: ratio must be 0 to 1 and strength 0 or more, not {ratio} and {strength}")
+
+    @cache
+    def augmenter() -> SemanticAugmenter:
+        return load_augmenter(path).augmenter.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+
+    return lambda batch, rng: [View(augment_some(batch, augmenter(), ratio, strength, rng))]
+
+
+MIXINGS: dict[str, Callable[..., Mixing]] = {
+    "none": none,
+    "mixup": mixup,
+    "mixaugment": mixaugment,
+    "semantic": semantic,
+}
 
 
 def _drawn(batch: Batch, rng: np.random.Generator, alpha: float, per_sample: bool, flip: float) -> tuple[Batch, Mix]:
@@ -94,9 +120,14 @@ def shuffle() -> Sampler:
     return lambda data, recipe: lambda epoch: None
 
 
-def expression() -> Sampler:
-    """All expressions equally often."""
-    return lambda data, recipe: _weighted(expression_weights(data.labels().votes), recipe)
+def expression(*, original_epochs: int = 0) -> Sampler:
+    """All expressions equally often; in the last ``original_epochs`` everything once, as it is."""
+
+    def sampler(data: ShardDataset, recipe: Recipe) -> Callable[[int], Order | None]:
+        balanced = _weighted(expression_weights(data.labels().votes), recipe)
+        return lambda epoch: balanced(epoch) if epoch < recipe.epochs - original_epochs else None
+
+    return sampler
 
 
 def age(*, file: str = "") -> Sampler:
@@ -150,6 +181,8 @@ def check(recipe: Recipe) -> None:
     for name, given in recipe.losses.items():
         chosen_loss(name, given)
     mixing_of(recipe)
+    if recipe.frames > 1 and recipe.mixing["name"] == "semantic":
+        raise RecipeError("mixing: semantic makes single faces; set frames = 1, or take another mixing")
     sampler_of(recipe)
     sam_radius(recipe)
     if recipe.monitor not in FIGURES:
@@ -178,11 +211,15 @@ def untaught_tasks(recipe: Recipe) -> list[str]:
     return [task for task, teachers in TEACHERS.items() if not teachers & taught]
 
 
-def mixing_of(recipe: Recipe) -> Mixing:
-    """How the recipe makes virtual images."""
-    function, options = _named(MIXINGS, recipe.mixing, "mixing")
+def mixing_of(recipe: Recipe) -> Callable[[int], Mixing]:
+    """How the recipe makes virtual images in each 0-based epoch; none in its last ``original_epochs``."""
+    given = {key: value for key, value in recipe.mixing.items() if key != "original_epochs"}
+    function, options = _named(MIXINGS, given, "mixing")
     mixing: Mixing = function(**options)
-    return mixing
+    last = typed(recipe.mixing.get("original_epochs", 0), 0, "mixing.original_epochs")
+    if last < 0:
+        raise RecipeError(f"mixing.original_epochs: expected 0 or more, not {last}")
+    return lambda epoch: mixing if epoch < recipe.epochs - last else none()
 
 
 def sampler_of(recipe: Recipe) -> Sampler:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
@@ -80,6 +79,9 @@ class Recipe:
     stages: tuple[Stage, ...] = (Stage(7, 80),)
     repeats: Mapping[str, int] = field(default_factory=dict)
     """How often an epoch visits each image of a data set; 1 where not named."""
+    at_most: Mapping[str, int] = field(default_factory=dict)
+    """Most training images of a data set, drawn with the seed (:mod:`fer_core.train.amounts`); all where not named, 0
+    leaves it out."""
     learning_rate: float = 1e-3
     """Peak; a stage may take a share of it."""
     warmup_share: float = 0.05
@@ -172,7 +174,7 @@ def recipe_from_dict(values: Mapping[str, Any], name: str) -> Recipe:
     for key, value in given.items():
         where = f"{name}, {key}"
         if key == "augmentation":
-            given[key] = parse_augmentation(value, where)
+            given[key] = parse_augmentation(value, where, Augmentation())
         elif key == "stages":
             given[key] = _stages(value, where)
         elif key == "losses":
@@ -195,7 +197,7 @@ def _with_losses(values: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def parse_augmentation(values: Any, where: str, plain: Augmentation = Augmentation()) -> Augmentation:  # noqa: B008
+def parse_augmentation(values: Any, where: str, plain: Augmentation) -> Augmentation:
     """An augmentation from a table; ``plain`` has what it leaves out."""
     check_keys(values, [f.name for f in fields(Augmentation)], where)
     return replace(plain, **{k: typed(v, getattr(plain, k), f"{where}.{k}") for k, v in values.items()})
@@ -238,8 +240,8 @@ def _named(values: Any, where: str) -> Options:
     return dict(values)
 
 
-def override(values: Mapping[str, Any], dotted: str, text: str) -> Mapping[str, Any]:
-    """The values of a recipe with one of them, however deep (``losses.focal.gamma``, ``stages.0.epochs``), replaced.
+def override(values: dict[str, Any], dotted: str, text: str) -> dict[str, Any]:
+    """Sets one of the values of a recipe, however deep (``losses.focal.gamma``, ``stages.0.epochs``); returns them.
 
     Raises:
         RecipeError: when there is no such key.
@@ -249,7 +251,6 @@ def override(values: Mapping[str, Any], dotted: str, text: str) -> Mapping[str, 
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text  # a bare word is a string
-    values = deepcopy(dict(values))
     *path, last = dotted.split(".")
     inner: Any = values
     for key in path:

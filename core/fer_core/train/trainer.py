@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from fer_core.data.dataset import ShardDataset, epoch_batches
 from fer_core.data.shards import Shard
 from fer_core.models.multitask import MultitaskNet, Outputs
+from fer_core.train.amounts import limited
 from fer_core.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from fer_core.train.distil import softened
 from fer_core.train.journal import Journal
@@ -56,10 +57,11 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
         when it has a second stage.
 
     Raises:
-        RecipeError: when a name or option of the recipe is not one, the checkpoint in ``out`` is of another recipe, or
-            the data does not fill one batch.
+        RecipeError: when a name or option of the recipe is not one, a data set that it limits is not there, the
+            checkpoint in ``out`` is of another recipe, or the data does not fill one batch.
     """
     check(recipe)
+    shards = limited(recipe, shards)
     out.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_for(recipe)
     torch.manual_seed(recipe.seed)
@@ -77,7 +79,7 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     optimizer = optimizer_of(recipe, parameter_groups([network, objective], recipe.weight_decay))
     model, optimizer = accelerator.prepare(network, optimizer)
     sam = SAM(optimizer, sam_radius(recipe))
-    mixing, order_of = mixing_of(recipe), sampler_of(recipe)(data, recipe)
+    mixing_at, order_of = mixing_of(recipe), sampler_of(recipe)(data, recipe)
     parts = {"model": network, "average": average, "optimizer": optimizer, "objective": objective}
     if accelerator.scaler is not None:
         parts["scaler"] = accelerator.scaler
@@ -137,7 +139,7 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
                         recipe.warmup_share,
                     )
                 chance = np.random.default_rng((recipe.seed, epoch, progress.step, _MIXING))
-                views = [replace(v, batch=v.batch.to(accelerator.device)) for v in mixing(batch, chance)]
+                views = [replace(v, batch=v.batch.to(accelerator.device)) for v in mixing_at(epoch)(batch, chance)]
 
                 answers = answer(model, views, stage.size_px, accelerator)
                 losses = add_up(objective, answers)
