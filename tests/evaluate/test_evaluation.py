@@ -117,6 +117,7 @@ def test_evaluation_metrics_without_labels_are_none_and_json() -> None:
         "f1": None,
         "positives": 0,
         "rows": 0,
+        "best_threshold": None,
     }
     assert found["intervals"]["accuracy"] == [None, None]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
