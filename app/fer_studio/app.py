@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_studio.allocator import keep_memory_together
 from fer_studio.doctor import QT_LIBRARIES, missing_libraries
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def _on_loaded(result: object) -> None:
 
 def prepare_process() -> None:
     """To be called after all imports, before the application object exists."""
+    keep_memory_together()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     for name in _OPENCV_VARIABLES:
         if "cv2" in os.environ.get(name, ""):
