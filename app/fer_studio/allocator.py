@@ -1,8 +1,8 @@
 """How the C library hands out memory, where that can be said.
 
 Pictures of a megabyte come and go thirty times a second in six threads. Left alone, glibc keeps a heap for each thread
-and lets them grow around what stays: 5 to 8 MB a minute in the live view. With two heaps, and pictures given back to the
-system at once, it stays where it is.
+and lets them grow around what stays: megabytes a minute in the live view. With two heaps, and pictures given back to
+the system at once, memory stays where it is.
 """
 
 from __future__ import annotations
