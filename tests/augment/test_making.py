@@ -9,9 +9,12 @@ from fer_core.augment.affect3d.making.face_model import uv_places
 from fer_core.augment.affect3d.making.gallery import Gallery
 from fer_core.augment.affect3d.making.response import balanced_rows
 from fer_core.augment.affect3d.making.sparse_components import sparse_components, surface_distances
+from fer_core.augment.affect3d.making.teeth import GUM, TOOTH, natural_teeth
+from fer_core.augment.affect3d.making.units import with_chin
 from fer_core.augment.affect3d.making.unwrap import Unwrapper
 from fer_core.augment.affect3d.making.va_classes import composition, va_classes
 from fer_core.augment.affect3d.raster import rasterise, triangle_affines
+from fer_core.faces.canonical import canonical_mesh
 
 
 def strip(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -121,3 +124,29 @@ def test_unwrapper_reads_the_picture_at_the_mesh() -> None:
     out = unwrap(picture, landmarks)
     assert unwrap.covered.all()
     assert np.allclose(out[8], np.linspace(10, 40, 16), atol=0.6)
+
+
+def test_with_chin_lets_the_chin_follow_the_lower_lip() -> None:
+    y = canonical_mesh().vertices_cm[:, 1]
+    jaw, seen = np.zeros((468, 3)), np.zeros((468, 3))
+    jaw[y > 3, 1] = 3.0
+    seen[:, 1] = np.where(y > 7, 0.4, 1.0)
+    moved = with_chin(seen, jaw)
+    assert moved[152, 1] == pytest.approx(1.0)
+    assert moved[17, 1] == moved[0, 1] == 1.0
+    # Lips that rise pull no jaw.
+    assert with_chin(-seen, jaw)[152, 1] == pytest.approx(0.0)
+
+
+def test_natural_teeth_close_narrow_gaps_and_lose_stray_pieces() -> None:
+    scale, part = 100.0, np.zeros((120, 200), np.uint8)
+    part[:] = GUM
+    part[60:] = 0
+    part[20:90, 40:97], part[20:90, 103:160] = TOOTH, TOOTH
+    part[5:9, 20:24] = TOOTH
+    colour = np.where(part[..., None] == TOOTH, 220, 90).astype(np.uint8) * np.ones(3, np.uint8)
+    natural = natural_teeth(colour, part, scale)
+    assert natural[80, 100, 3] == 255
+    assert 120 < natural[80, 100, 0] < natural[80, 70, 0] - 20
+    assert natural[7, 22, 0] < 140
+    assert natural[110, 100, 3] == natural[75, 20, 3] == 0

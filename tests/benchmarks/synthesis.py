@@ -1,6 +1,6 @@
 """What is seen in synthesised faces, what they keep, and how long they take. Run by hand:
 
-    python tests/benchmarks/synthesis.py DATA [--people 50] [--sheet PICTURE]
+    python tests/benchmarks/synthesis.py DATA [--people 50] [--sheet PICTURE | --portrait PICTURE]
 
 DATA holds webmorph, unpacked. The people are the held-out ones of its London set: none of them was in the gallery.
 Prints concordance of asked and perceived valence and arousal on 25 points, the hit rate of six expressions, how well
@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_core.assets import asset_path
 from fer_core.augment.affect3d import FaceFitter, FittedFace, Synthesiser, Target
 from fer_core.augment.affect3d.deform import moved_mesh
 from fer_core.augment.affect3d.making.gallery import held_out_people, read_rgb, stated_groups
@@ -75,21 +76,23 @@ def outside_changes(fit: FittedFace, image: ImageU8) -> int:
     return int(changed.sum() + beyond.sum())
 
 
-def write_sheet(root: Path, target: Path) -> None:
-    """Four people: neutral and six expressions; then one of them along a path around the plane."""
+def write_sheet(photos: list[ImageU8], target: Path) -> None:
+    """A row a photograph: neutral and six expressions; then the last one at half intensity and along a path."""
     synthesiser, fitter = Synthesiser.load(), FaceFitter()
-    columns = [Target.expression(str(name)) for name in synthesiser.model.expression_names]
-    angle = np.linspace(0, 2 * np.pi, 7, endpoint=False)
-    around = [Target.point(0.6 * np.cos(a), 0.6 * np.sin(a)) for a in angle]
     rows = []
-    for person in SHEET_PEOPLE:
-        fit = fitter.fit(read_rgb(root / f"webmorph/neutral_front/{person}_03.jpg"))
-        rows.append(
-            np.hstack([_cell(fit, fit.photo_rgb_u8), *(_cell(fit, synthesiser.render(fit, t)) for t in columns)])
-        )
-    rows.append(np.hstack([_cell(fit, synthesiser.render(fit, t)) for t in around]))
+    names = [str(name) for name in synthesiser.model.expression_names]
+    for photo in photos:
+        fit = fitter.fit(photo)
+        rows.append(_row(synthesiser, fit, [Target.expression(name) for name in names]))
+    rows.append(_row(synthesiser, fit, [Target.expression(name, 0.5) for name in names]))
+    around = [(0.6 * np.cos(a), 0.6 * np.sin(a)) for a in np.linspace(0, 2 * np.pi, len(names), endpoint=False)]
+    rows.append(_row(synthesiser, fit, [Target.point(*point) for point in around]))
     fitter.close()
     cv2.imwrite(str(target), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def _row(synthesiser: Synthesiser, fit: FittedFace, targets: list[Target]) -> ImageU8:
+    return np.hstack([_cell(fit, fit.photo_rgb_u8), *(_cell(fit, synthesiser.render(fit, t)) for t in targets)])
 
 
 def _cell(fit: FittedFace, image: ImageU8, side_px: int = 170) -> ImageU8:
@@ -107,9 +110,14 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--people", type=int, default=50)
     parser.add_argument("--sheet", type=Path, help="write only a picture of some people with all expressions")
+    parser.add_argument("--portrait", type=Path, help="write only such a picture of the portrait that ships")
     options = parser.parse_args()
     if options.sheet:
-        write_sheet(options.data, options.sheet)
+        neutral = options.data / "webmorph/neutral_front"
+        write_sheet([read_rgb(neutral / f"{person}_03.jpg") for person in SHEET_PEOPLE], options.sheet)
+        return
+    if options.portrait:
+        write_sheet([read_rgb(asset_path("demo", "portrait.jpg"))], options.portrait)
         return
     cv2.setNumThreads(2)
     synthesiser, fitter, finder, engine = Synthesiser.load(), FaceFitter(), StillFaceFinder(), Engine(threads=2)

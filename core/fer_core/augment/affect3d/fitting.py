@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.augment.affect3d.errors import SynthesisError
+from fer_core.augment.affect3d.lips import close_lips
 from fer_core.augment.affect3d.model import AffectModel, affect_model
 from fer_core.augment.affect3d.raster import Affine, rasterise, triangle_affines
 from fer_core.augment.affect3d.topology import EYES, LEFT_LID_PAIRS, LIP_PAIRS, MOUTH, OVAL, RIGHT_LID_PAIRS, fills
@@ -47,7 +48,7 @@ class FittedFace:
     photo_rgb_u8: ImageU8
     """(H, W, 3)"""
     landmarks_px: Floats
-    """(468, 3)"""
+    """(468, 3): as the tracker sees them, but closed lips meet."""
     alignment: Alignment
     mesh_cm: Floats
     """(468, 3): the face turned frontal, in centimetres of the canonical face."""
@@ -141,6 +142,7 @@ def fit_mesh(photo_rgb_u8: ImageU8, landmarks_px: Floats, model: AffectModel | N
     alignment = align_canonical(landmarks_px)
     _check(landmarks_px, alignment)
     model = model or affect_model()
+    landmarks_px = close_lips(photo_rgb_u8, landmarks_px, alignment.scale_px_per_cm)
     mesh_cm = alignment.to_canonical_cm(landmarks_px).astype(np.float32)
     vertices = with_skirt(landmarks_px[:, :2], landmarks_px[:, :2])
     height, width = photo_rgb_u8.shape[:2]

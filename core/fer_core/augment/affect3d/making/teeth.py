@@ -20,10 +20,17 @@ Array = npt.NDArray[Any]
 
 PX_PER_CM = 44.0
 _OVERSAMPLE = 3
-_UPPER_SHIFT_CM = 0.22
+#: The upper incisors end about two millimetres below the line in which relaxed lips meet.
+_UPPER_SHIFT_CM = 0.36
 _LOWER_SHIFT_CM = 0.62
 _HALF_WIDTH_CM = 3.2
+GUM, TOOTH = 1, 2
 _GUMS_RGB = (0.66, 0.42, 0.42)
+#: Gaps up to this width between neighbouring teeth are those of a coarse model; they become shadows of this brightness.
+_GAP_CM = 0.09
+_GAP_LIGHT = 0.74
+#: Facets of the coarse model are smoothed over this distance.
+_SMOOTH_CM = 0.045
 
 
 def teeth_pictures(open_model: OpenModel, gallery: Gallery, eye_white: tuple[float, float, float]) -> dict[str, Any]:
@@ -51,8 +58,8 @@ def teeth_pictures(open_model: OpenModel, gallery: Gallery, eye_white: tuple[flo
     arch = np.linalg.lstsq(basis, outer[:, 1], rcond=None)[0]
     tops = (upper_edge - 2.2, lower_edge - 0.1)
     return {
-        "teeth_upper": _draw(vertices, upper_triangles, colours, tops[0], 2.4),
-        "teeth_lower": _draw(vertices, lower_triangles, colours, tops[1], 2.0),
+        "teeth_upper": _draw(vertices, upper_triangles, colours, part == 2, tops[0], 2.4),
+        "teeth_lower": _draw(vertices, lower_triangles, colours, part == 2, tops[1], 2.0),
         # Closed jaws bite; open lips show less of the lower teeth than of the upper ones.
         "teeth_origin_cm": np.array(
             [[-_HALF_WIDTH_CM, tops[0] + _UPPER_SHIFT_CM], [-_HALF_WIDTH_CM, tops[1] + _LOWER_SHIFT_CM]], np.float32
@@ -62,24 +69,53 @@ def teeth_pictures(open_model: OpenModel, gallery: Gallery, eye_white: tuple[flo
     }
 
 
-def _draw(vertices: Array, triangles: Array, colours: Array, top_cm: float, height_cm: float) -> Array:
+def _draw(vertices: Array, triangles: Array, colours: Array, is_tooth: Array, top_cm: float, height_cm: float) -> Array:
     scale = PX_PER_CM * _OVERSAMPLE
     size = (round(height_cm * scale), round(2 * _HALF_WIDTH_CM * scale))
     normals = _vertex_normals(vertices, triangles)
     order = triangles[np.argsort(-vertices[triangles][..., 2].mean(axis=1))]
-    picture = np.zeros((*size, 4), np.uint8)
+    picture, part = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
     for t in order:
         facing = -float(normals[t, 2].mean())
         if facing <= 0:
             continue
         light = 0.5 + 0.5 * facing**0.8
-        points = (vertices[t][:, :2] - (-_HALF_WIDTH_CM, top_cm)) * scale
+        points = np.round((vertices[t][:, :2] - (-_HALF_WIDTH_CM, top_cm)) * scale * 16).astype(np.int32)
         rgb = np.clip(colours[t].mean(axis=0) * light, 0, 255)
-        cv2.fillConvexPoly(picture, np.round(points * 16).astype(np.int32), (*rgb.tolist(), 255), cv2.LINE_8, 4)
+        cv2.fillConvexPoly(picture, points, rgb.tolist(), cv2.LINE_8, 4)
+        cv2.fillConvexPoly(part, points, TOOTH if is_tooth[t].all() else GUM, cv2.LINE_8, 4)
+    picture = natural_teeth(picture, part, scale)
     reduced = cv2.resize(picture, None, fx=1 / _OVERSAMPLE, fy=1 / _OVERSAMPLE, interpolation=cv2.INTER_AREA)
     alpha = np.maximum(reduced[..., 3:].astype(np.float32), 1) / 255
     reduced[..., :3] = np.clip(reduced[..., :3] / alpha, 0, 255).astype(np.uint8)
     return np.asarray(reduced)
+
+
+def natural_teeth(picture: Array, part: Array, scale: float) -> Array:
+    """(h, w, 4): facets smoothed, stray pieces of teeth made gums, narrow gaps between teeth closed and shaded."""
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats((part == TOOTH).astype(np.uint8))
+    whole = [k for k in range(1, count) if stats[k, cv2.CC_STAT_AREA] > (0.25 * scale) ** 2]
+    teeth = np.isin(pieces, whole).astype(np.uint8)
+    # Rounds the ragged line of the gums.
+    teeth = (cv2.GaussianBlur(teeth.astype(np.float32), (0, 0), 0.02 * scale) > 0.5).astype(np.uint8)
+    closed = cv2.morphologyEx(teeth, cv2.MORPH_CLOSE, np.ones((1, round(_GAP_CM * scale)), np.uint8))
+    gums = ((part > 0) & (closed == 0)).astype(np.uint8)
+    smooth_teeth = _smoothed(picture, (part == TOOTH) & (teeth > 0), _SMOOTH_CM * scale)
+    smooth_gums = _smoothed(picture, part == GUM, 2 * _SMOOTH_CM * scale)
+    lit = np.where(teeth > 0, 1.0, _GAP_LIGHT).astype(np.float32)
+    lit = cv2.GaussianBlur(lit, (0, 0), 0.4 * _SMOOTH_CM * scale)[..., None]
+    rgb = np.where(closed[..., None] > 0, smooth_teeth * lit, smooth_gums)
+    return np.dstack([np.clip(rgb, 0, 255), 255.0 * ((closed > 0) | (gums > 0))]).astype(np.uint8)
+
+
+def _smoothed(picture: Array, where: Array, sigma_px: float) -> Array:
+    """(h, w, 3): weighted mean of the pixels that are meant, also beyond their edge."""
+    weight = where.astype(np.float32)
+    blurred, total = picture * weight[..., None], weight
+    # Twice, so that what lies beyond the reach of the narrow kernel is known too.
+    narrow = cv2.GaussianBlur(blurred, (0, 0), sigma_px), cv2.GaussianBlur(total, (0, 0), sigma_px)
+    wide = cv2.GaussianBlur(blurred, (0, 0), 6 * sigma_px), cv2.GaussianBlur(total, (0, 0), 6 * sigma_px)
+    return np.asarray((narrow[0] + 1e-3 * wide[0]) / (narrow[1] + 1e-3 * wide[1] + 1e-9)[..., None])
 
 
 def _vertex_normals(vertices: Array, triangles: Array) -> Array:

@@ -33,6 +33,9 @@ _RATIO_GAIN = 1.3
 _BROAD_PX = 11.0
 _BROAD_SHARE = 0.25
 _UPPER_FACE = (1, 2, 4, 5, 6, 7)
+_JAW_DROPS = (26, 27)
+#: Middle of the lower edge of the lower lip.
+_LOWER_LIP = 17
 _LOWER_FACE = (12, 14, 15, 17, 20, 23, 24, 25, 26, 27)
 #: Weight of the measured displacement, and shapes of the open model that are added.
 _RECIPE: dict[int, tuple[float, dict[str, float]]] = {
@@ -104,8 +107,27 @@ def unit_shapes(gallery: Gallery, open_model: OpenModel) -> Doubles:
         mean = moved[[p.expression == name for p in pairs]].mean(axis=0)
         seen = _seen([p for p in pairs if p.expression == name and p.units]).mean(axis=0)
         rests.append(symmetric(mean - np.tensordot(seen, plain, axes=1)))
+    jaw = open_model.shape("jawOpen")
+    for k, unit in enumerate(_CODED):
+        if unit in _JAW_DROPS:
+            shapes[k] = with_chin(shapes[k], jaw)
+    surprise = EXPRESSIONS.index("surprise")
+    rests[surprise] = with_chin(rests[surprise], jaw)
     displacements: Doubles = np.stack([*shapes, open_model.shape("eyeBlink"), *rests]) * mobility()
     return displacements
+
+
+def with_chin(shape: Doubles, jaw: Doubles) -> Doubles:
+    """(468, 3): the shape with the chin as far down as the lower lip says of a jaw.
+
+    The photographs of CK+ end near the chin: when a jaw drops, the tracker sees the chin move by two fifths of what the
+    lower lip does, where it is four fifths.
+    """
+    y = canonical_mesh().vertices_cm[:, 1].astype(np.float64)
+    below = np.clip((y - y[_LOWER_LIP] - 0.1) / 1.2, 0, 1)[:, None]
+    share = max(0.0, shape[_LOWER_LIP, 1]) / jaw[_LOWER_LIP, 1]
+    completed: Doubles = shape + below * (share * jaw - shape)
+    return completed
 
 
 def mobility() -> Doubles:
