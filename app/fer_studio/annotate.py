@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 from fer_core.infer.baseline import Baseline, load_baseline
@@ -69,21 +72,24 @@ def _load_baseline(options: AnnotateOptions, engine: Engine) -> Baseline | None:
         return None
 
     def analyse(path: Path) -> Iterator[FrameResult]:
-        with open_source(path) as source:
-            with quiet_native_stderr():
-                pipeline = Pipeline(engine, max_faces=options.max_faces)
-            with pipeline:
-                yield from map(pipeline.process, source.frames())
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(open_source(path))
+            with quiet_native_stderr():  # until the first result is there, as for the inputs
+                pipeline = stack.enter_context(Pipeline(engine, max_faces=options.max_faces))
+                results = map(pipeline.process, source.frames())
+                first = list(islice(results, 1))
+            yield from chain(first, results)
 
     return load_baseline(file, engine.card, analyse)
 
 
 def _overwritten_inputs(inputs: Sequence[Path], plan: Sequence[Outputs], with_video: bool) -> dict[int, str]:
     """By number, the inputs whose results would replace an input."""
-    protected = {path.resolve() for path in inputs}
+    # Not Path.resolve: it raises for links that go round in circles, which are the problem of that input alone.
+    protected = {os.path.realpath(path) for path in inputs}
     problems = {}
     for i, outputs in enumerate(plan):
         for target in outputs.written(with_video):
-            if target.resolve() in protected:
+            if os.path.realpath(target) in protected:
                 problems[i] = f"{inputs[i]}: its result {target} would replace an input; use another folder with -o"
     return problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import os
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_core import __version__
+from fer_studio.console import printable, say
 from fer_studio.options import AUTO_BASELINE, DEVICES, LAYOUTS, NO_BASELINE, AnnotateOptions, Existing
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -54,8 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] not in (*_COMMANDS, *_GENERAL_OPTIONS):
         return _window(build_window_parser().parse_args(arguments))
-    parser = build_parser()
-    options = parser.parse_args(arguments)
+    options = build_parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold what its encoding has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         match options.command:
             case "cameras":
@@ -63,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "doctor":
                 return _doctor(options)
             case "annotate" | "demo":
-                return _annotate(options, parser)
+                return _annotate(options)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except ImportError as error:
@@ -126,6 +129,7 @@ def _add_annotate_options(parser: argparse.ArgumentParser) -> None:
     add("--max-faces", type=_at_least_one, default=4, metavar="N", help="faces followed at a time (default: 4)")
     add(
         "--baseline",
+        type=_baseline,
         default=NO_BASELINE,
         metavar=f"{AUTO_BASELINE}|{NO_BASELINE}|FILE",
         help="subtract a neutral face, in further columns with the suffix _b: auto takes each face's most neutral "
@@ -180,22 +184,26 @@ def _seconds(text: str) -> float:
 
 
 def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        raise argparse.ArgumentTypeError(f"{text}: there is no such file")
-    return path
+    if os.path.isdir(text):  # noqa: PTH112 - Path's methods raise where a folder on the way may not be entered
+        raise argparse.ArgumentTypeError(f"{text}: is a folder, not a file")
+    if not os.path.isfile(text):  # noqa: PTH113
+        raise argparse.ArgumentTypeError(f"{text}: there is no such file that you may read")
+    return Path(text)
+
+
+def _baseline(text: str) -> str:
+    return text if text in (AUTO_BASELINE, NO_BASELINE) else str(_file(text))
 
 
 def _existing(text: str) -> Path:
-    path = Path(text)
-    if not path.exists():
+    if not os.path.exists(text):  # noqa: PTH110
         known = ", ".join(_COMMANDS)
         raise argparse.ArgumentTypeError(f"{text}: there is no such file or folder, nor such a command ({known})")
-    return path
+    return Path(text)
 
 
 def _say_error(text: object) -> None:
-    print(f"fer-studio: {text}", file=sys.stderr)
+    print(f"fer-studio: {printable(str(text))}", file=sys.stderr)
 
 
 def _window(options: argparse.Namespace) -> int:
@@ -214,7 +222,7 @@ def _window(options: argparse.Namespace) -> int:
         return EXIT_FAILED
 
 
-def _annotate(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+def _annotate(options: argparse.Namespace) -> int:
     annotate_options = AnnotateOptions(
         out_dir=options.out_dir,
         layout=options.layout,
@@ -227,9 +235,6 @@ def _annotate(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
         jobs=options.jobs,
         existing=options.existing,
     )
-    file = annotate_options.baseline_file
-    if file is not None and not file.is_file():
-        parser.error(f"argument --baseline: {file}: there is no such file; give auto, none or a file")
     try:
         from fer_core.assets import asset_path
 
@@ -271,9 +276,9 @@ def _cameras() -> int:
 
     cameras = list_cameras()
     for camera in cameras:
-        print(f"{camera.index}  {camera.name}")
+        say(f"{camera.index}  {camera.name}")
     if not cameras:
-        print("no camera found; plug one in, and check that this user may use it")
+        say("no camera found; plug one in, and check that this user may use it")
     return EXIT_OK
 
 
@@ -281,5 +286,5 @@ def _doctor(options: argparse.Namespace) -> int:
     from fer_studio.doctor import examine, render
 
     findings = examine(options.model, options.device)
-    print(render(findings))
+    say(render(findings))
     return EXIT_FAILED if any(f.blocks for f in findings) else EXIT_OK

@@ -63,11 +63,11 @@ def plan_outputs(inputs: Sequence[Path], out_dir: Path, suffix: str) -> list[Out
 
 class _Name:
     def __init__(self, path: Path) -> None:
-        folder = path.is_dir()
+        folder = os.path.isdir(path)  # noqa: PTH112 - False, not an error, where that cannot be found out
         self.stem = path.name if folder else path.stem
         self.in_folder = f"{path.parent.name}_{self.stem}"
         self.with_kind = self.in_folder if folder else f"{self.in_folder}_{path.suffix[1:]}"
-        self.hashed = f"{self.with_kind}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+        self.hashed = f"{self.with_kind}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
 
 
 _FORMS: tuple[Callable[[_Name], str], ...] = (

@@ -10,6 +10,7 @@ from typing import Self
 
 from tqdm import tqdm
 
+from fer_studio.console import printable, say
 from fer_studio.outcome import End, Outcome
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} frames, {rate_fmt}, {remaining} left"
@@ -56,10 +57,7 @@ class ConsoleProgress:
         if outcome.input in self._known:
             self._known[outcome.input] = outcome.measured_frames  # the container's count was an estimate
         if self._lines and (line := summary_line(outcome)):
-            if self._bar is not None:
-                self._bar.write(line, file=sys.stdout)
-            else:
-                print(line, flush=True)
+            self._say(printable(line))
         self._show(outcome.input)
 
     def __enter__(self) -> Self:
@@ -71,6 +69,13 @@ class ConsoleProgress:
         if self._bar is not None:
             self._bar.close()
 
+    def _say(self, line: str) -> None:
+        if self._bar is None:
+            say(line)
+            return
+        with self._bar.external_write_mode(file=sys.stdout):
+            say(line)
+
     def _show(self, path: Path) -> None:
         if self._bar is None:
             return
@@ -78,7 +83,7 @@ class ConsoleProgress:
             self._bar.total = round(sum(self._known.values()) / len(self._known) * self._inputs)
             self._bar.bar_format = _BAR
         number = f"{self._done}/{self._inputs} " if self._inputs > 1 else ""
-        self._bar.set_description_str(f"{number}{path.name}: ")
+        self._bar.set_description_str(f"{number}{printable(path.name)}: ")
 
 
 def summary_line(outcome: Outcome) -> str:
@@ -102,10 +107,10 @@ def report_problems(outcomes: Sequence[Outcome]) -> None:
     if failed:
         print(f"{len(failed)} of {len(outcomes)} inputs failed:", file=sys.stderr)
     for outcome in failed:
-        print(f"  {outcome.problem}", file=sys.stderr)
+        print(f"  {printable(outcome.problem)}", file=sys.stderr)
     if interrupted:
         kept = [f"{o.recording} ({o.frames} frames)" for o in interrupted if o.recording]
-        what = f"kept: {', '.join(kept)}" if kept else "nothing was begun"
+        what = printable(f"kept: {', '.join(kept)}") if kept else "nothing was begun"
         print(
             f"stopped with {len(interrupted)} of {len(outcomes)} inputs unfinished; {what}; go on with --resume",
             file=sys.stderr,

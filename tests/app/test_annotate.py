@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,7 +105,7 @@ def test_annotate_finishes_the_others_when_inputs_are_bad(media: Path, options: 
         "text.mp4": "not a video",
         "headless.mp4": "not a video that can be read",
         "song.mp4": "has no video stream",
-        "no_pictures": "is a folder without images",
+        "no_pictures": "is a folder without videos or images",
     }
     inputs = [media / "clip.mp4", *(media / name for name in bad), media / "stills"]
     outcomes = annotate_files(inputs, options())
@@ -181,8 +183,31 @@ def test_annotate_says_that_it_cannot_write(media: Path, options: Options, tmp_p
     (tmp_path / "out").write_text("a file where the folder should be")
     (outcome,) = annotate_files([media / "stills" / "still0.png"], options())
     assert outcome.end is End.FAILED
-    assert "cannot be written" in outcome.problem
-    assert "-o" in outcome.problem
+    assert "cannot be written (its folder is a file); choose another folder with -o" in outcome.problem
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names of files that are no text")
+def test_annotate_takes_names_that_are_no_text(media: Path, options: Options, tmp_path: Path) -> None:
+    name = os.fsdecode(b"gr\xfcn\n")
+    clip, folder = tmp_path / f"{name}.mp4", tmp_path / name
+    clip.write_bytes((media / "clip.mp4").read_bytes())
+    folder.mkdir()
+    (folder / f"{name}.png").write_bytes((media / "stills" / "still0.png").read_bytes())
+    outcomes = annotate_files([clip, folder], options())
+    assert [o.end for o in outcomes] == [End.DONE, End.DONE], outcomes
+    records = [read_sidecar(o.recording.with_name(f"{o.recording.stem}.json")) for o in outcomes if o.recording]
+    assert (records[0].input_name, records[1].input_files) == ("gr?n\n.mp4", ("gr?n\n.png",))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes a link that goes round in circles")
+def test_annotate_names_links_and_names_that_lead_nowhere(media: Path, options: Options, tmp_path: Path) -> None:
+    loop, long = tmp_path / "loop.mp4", tmp_path / f"{'long' * 80}.mp4"
+    loop.symlink_to(loop)
+    outcomes = annotate_files([loop, long, media / "stills"], options())
+    assert [o.end for o in outcomes] == [End.FAILED, End.FAILED, End.DONE]
+    assert outcomes[0].problem.startswith(f"{loop}: cannot be read (")
+    assert outcomes[1].problem.startswith(f"{long}: cannot be read (")
+    assert not any(o.trace for o in outcomes)
 
 
 def test_annotate_stops_at_the_next_frame_and_goes_on_to_the_same_bytes(media: Path, options: Options) -> None:

@@ -108,6 +108,9 @@ def test_cli_help_tells_of_the_window_and_its_options(capsys: pytest.CaptureFixt
         (["annotate", "a.mp4", "--overwrite", "--resume"], "not allowed with"),
         (["annotate", "a.mp4", "--model", "no_such.onnx"], "no_such.onnx: there is no such file"),
         (["annotate", "a.mp4", "--baseline", "no_such.json"], "no_such.json: there is no such file"),
+        (["annotate", "a.mp4", "--baseline", "."], ".: is a folder, not a file"),
+        (["annotate", "a.mp4", "--model", "m" * 300], "there is no such file"),
+        (["m" * 300], "there is no such file or folder"),
         (["--no-such-option"], "COMMAND"),
     ],
 )

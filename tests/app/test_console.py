@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fer_studio.console import printable
 from fer_studio.outcome import End, Outcome
 from fer_studio.progress import ConsoleProgress, report_problems, summary_line
 from fer_studio.quiet import quiet_native_stderr
@@ -28,6 +29,23 @@ def test_annotate_says_a_line_a_file_and_at_the_end_what_failed(
     assert lines[0] == "1 of 3 inputs failed:"
     assert lines[1].startswith(f"  {media / 'text.mp4'}: ")
     assert len(lines) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe that nobody reads ends a program otherwise there")
+def test_annotate_goes_on_when_nobody_reads_what_it_says(command, media: Path, model: Path, tmp_path: Path) -> None:
+    words, where = command("annotate", media / "stills", media / "clip.mp4", "-o", tmp_path, "--model", model)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody:
+        done = subprocess.run(words, **where, stdout=nobody, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert all((tmp_path / name).is_file() for name in ("stills.csv", "clip.csv"))
+
+
+def test_printable_keeps_a_line_a_line() -> None:
+    assert printable("Größe 日本\u3000.mp4") == "Größe 日本\u3000.mp4"
+    assert printable("a\nb\x1b[2J\udcfc\x9b") == r"a\nb\x1b[2J\udcfc\x9b"
 
 
 def test_quiet_says_nothing_but_errors(run_cli, media: Path, model: Path) -> None:

@@ -120,7 +120,7 @@ def test_jpeg_with_other_data_behind_its_end_is_whole(tmp_path):
 def test_folder_without_images_and_image_without_picture_say_so(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(MediaError, match="folder without images"):
+    with pytest.raises(MediaError, match="folder without videos or images"):
         open_source(empty)
     (empty / "a.jpg").write_bytes(b"\xff\xd8\xff no image")
     (empty / "b.jpg").write_bytes(b"")

@@ -32,6 +32,21 @@ def test_expand_inputs_keeps_folders_of_images_files_and_missing_paths(tmp_path)
 def test_expand_inputs_counts_twice_named_inputs_once(tmp_path):
     folder = touch(tmp_path / "clips", "b.mp4", "a.mp4")
     assert expand_inputs([folder / "b.mp4", folder]) == [folder / "b.mp4", folder / "a.mp4"]
+    assert expand_inputs([folder / "b.mp4", folder / ".." / "clips" / "b.mp4"]) == [folder / "b.mp4"]
+
+
+def test_a_path_that_cannot_be_looked_at_is_named_when_it_is_opened(tmp_path):
+    path = tmp_path / f"{'long' * 80}.mp4"
+    assert expand_inputs([path]) == [path]
+    with pytest.raises(MediaError, match=r"longlong.*\.mp4: (cannot be read \(.+\)|there is no such file); check"):
+        open_source(path)
+
+
+def test_a_text_with_the_name_of_an_image_is_no_image(tmp_path):
+    path = tmp_path / "note.jpg"
+    path.write_text("no picture at all, and no video either\n" * 9)
+    with pytest.raises(MediaError, match=r"note\.jpg: is no image that can be decoded.*JPEG or PNG"):
+        open_source(path)
 
 
 def test_sources_fulfil_the_protocol(make_video):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -69,6 +70,19 @@ def test_run_record_ignores_later_fields_and_names_missing_ones() -> None:
 
 def _record_like(data: dict[str, object]) -> RunRecord:
     return RunRecord.from_json(json.dumps(data))
+
+
+def test_run_record_replaces_what_is_no_text_in_names() -> None:
+    record = dataclasses.replace(_record(), input_name="gr\udcfcn.mp4", input_files=("\udcfc.png",))
+    read = RunRecord.from_json(record.to_json())
+    assert (read.input_name, read.input_files) == ("gr?n.mp4", ("?.png",))
+
+
+def test_write_sidecar_says_that_its_folder_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    for path in (tmp_path / "out" / "a.json", tmp_path / "out" / "sub" / "a.json"):
+        with pytest.raises(RecordError, match=r"a\.json: cannot be written \(its folder is a file\)"):
+            write_sidecar(path, _record())
 
 
 def test_run_record_holds_no_number_that_json_lacks() -> None:

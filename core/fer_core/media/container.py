@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import av
@@ -25,15 +26,15 @@ def file_url(path: Path) -> str:
 
 def check_readable(path: Path) -> None:
     """Raise MediaError unless ``path`` is a file with content that may be read."""
-    if not path.exists():
-        raise MediaError(path, "there is no such file", "check the path and its spelling")
-    if not path.is_file():
-        raise MediaError(path, "is not a regular file", "give a video, an image or a folder")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise MediaError(path, "is not a regular file", "give a video, an image or a folder")
         with path.open("rb") as file:
             first = file.read(1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MediaError(path, "there is no such file", "check the path and its spelling") from error
     except OSError as error:
-        raise MediaError(path, f"cannot be read ({error.strerror})", "check the permissions of the file") from error
+        raise MediaError(path, f"cannot be read ({error.strerror})", "check the path and its permissions") from error
     if not first:
         raise MediaError(path, "is empty (0 bytes)", "copy or record it again")
 

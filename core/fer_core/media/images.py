@@ -24,7 +24,7 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".jpe", ".png", ".pgm", ".p
 
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")
 _UNSUPPORTED_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
-_DECODABLE_HINT = "open it elsewhere to check, and save it again as JPEG or PNG"
+DECODABLE_HINT = "open it elsewhere to check, and save it again as JPEG or PNG"
 
 # A JPEG marker inside the compressed data: neither a stuffed 0xFF, a restart nor fill.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -64,13 +64,13 @@ def read_image(path: Path) -> ImageU8:
     if data[4:8] == b"ftyp" and data[8:12] in _UNSUPPORTED_BRANDS:
         raise MediaError(path, "is a HEIC or AVIF image, which cannot be read", "save it as JPEG or PNG")
     if _is_cut_off(data):
-        raise MediaError(path, "is an image that breaks off before its end", _DECODABLE_HINT)
+        raise MediaError(path, "is an image that breaks off before its end", DECODABLE_HINT)
     try:
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise MediaError(path, f"cannot be decoded ({error.err})", _DECODABLE_HINT) from error
+        raise MediaError(path, f"cannot be decoded ({error.err})", DECODABLE_HINT) from error
     if bgr is None:
-        raise MediaError(path, "is not an image that can be decoded", _DECODABLE_HINT)
+        raise MediaError(path, "is not an image that can be decoded", DECODABLE_HINT)
     return cast(ImageU8, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
 
 
@@ -127,7 +127,9 @@ class ImageSource:
         files = list_files(folder, IMAGE_SUFFIXES)
         if not files:
             kinds = " ".join(sorted(IMAGE_SUFFIXES))
-            raise MediaError(folder, "is a folder without images", f"put images into it ({kinds})")
+            raise MediaError(
+                folder, "is a folder without videos or images", f"put some into it, not into a subfolder ({kinds})"
+            )
         return cls(folder.resolve().name or str(folder), files)
 
     def _first_readable(self) -> ImageU8:
@@ -140,7 +142,7 @@ class ImageSource:
         if problem is not None and len(self._files) == 1:
             raise problem
         raise MediaError(
-            self._files[0].parent, f"none of its {len(self._files)} images can be decoded", _DECODABLE_HINT
+            self._files[0].parent, f"none of its {len(self._files)} images can be decoded", DECODABLE_HINT
         ) from problem
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +10,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from fer_core.media.container import check_readable
 from fer_core.media.errors import MediaError
-from fer_core.media.images import IMAGE_SUFFIXES, ImageSource, is_image, list_files
+from fer_core.media.images import DECODABLE_HINT, IMAGE_SUFFIXES, ImageSource, is_image, list_files
 from fer_core.media.video import VideoSource
 from fer_core.types import Frame, MediaInfo
 
@@ -64,12 +65,19 @@ def open_source(path: Path) -> Source:
     Raises:
         MediaError: nothing there, or nothing that can be read, with the reason and the remedy.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - False, not an error, where that cannot be found out
         return ImageSource.from_folder(path)
     check_readable(path)
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    return ImageSource.from_file(path) if is_image(head) else VideoSource(path)
+    if is_image(head):
+        return ImageSource.from_file(path)
+    try:
+        return VideoSource(path)
+    except MediaError as error:
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            raise
+        raise MediaError(path, "is no image that can be decoded, whatever its name says", DECODABLE_HINT) from error
 
 
 def expand_inputs(paths: Sequence[Path]) -> list[Path]:
@@ -83,12 +91,13 @@ def expand_inputs(paths: Sequence[Path]) -> list[Path]:
     expanded: dict[Path, Path] = {}
     for path in paths:
         for item in _expand(path):
-            expanded.setdefault(item.absolute(), item)
+            # Not resolve: a symbolic link is an input of its own.
+            expanded.setdefault(Path(os.path.abspath(item)), item)  # noqa: PTH100
     return list(expanded.values())
 
 
 def _expand(path: Path) -> list[Path]:
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - as above: opening it names the problem
         return [path]
     try:
         return list_files(path, VIDEO_SUFFIXES) or [path]

@@ -137,7 +137,7 @@ class CsvRecorder:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fd = os.open(self.path, flags, 0o666)
         except FileExistsError as error:
-            raise self._exists() from error
+            raise self._exists(error) from error
         except OSError as error:
             raise write_error(self.path, error) from error
         try:
@@ -148,10 +148,9 @@ class CsvRecorder:
             raise write_error(self.path, error) from error
         return fd
 
-    def _exists(self) -> RecordError:
-        if not self.path.exists():
-            # mkdir met a file where a folder of the path should be.
-            return RecordError(self.path, "cannot be written (its folder is a file)", "choose another folder with -o")
+    def _exists(self, error: FileExistsError) -> RecordError:
+        if not self.path.exists():  # mkdir met a file where a folder of the path should be
+            return write_error(self.path, error)
         return RecordError(self.path, "exists already", "go on with --resume, replace it with --overwrite, or use -o")
 
     def _append(self, data: bytes) -> None:

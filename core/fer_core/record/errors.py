@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 _OUT_OF_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_NO_FOLDER = {errno.EEXIST, errno.ENOTDIR}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -35,6 +36,8 @@ def write_error(path: Path, error: OSError, *, kept: bool = False) -> RecordErro
     """
     reason = f"cannot be written ({error.strerror or error})"
     go_on = ", then go on with --resume (all rows written so far are kept)" if kept else ""
+    if error.errno in _NO_FOLDER:
+        return RecordError(path, "cannot be written (its folder is a file)", "choose another folder with -o")
     if error.errno in _OUT_OF_SPACE:
         return RecordError(path, reason, f"free some space or choose another folder with -o{go_on}")
     if error.errno in _NOT_ALLOWED:

@@ -78,13 +78,14 @@ class RunRecord:
         )
 
     def to_json(self) -> str:
-        """Indented JSON, keys in the order of the fields.
+        """Indented JSON, keys in the order of the fields; what is broken in the name of a file becomes ``?``.
 
         Raises:
             TypeError: when ``options`` holds what JSON cannot.
             ValueError: when a number is not finite.
         """
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return text.encode(errors="replace").decode()
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -179,7 +180,7 @@ def hash_input(path: Path, files: Iterable[Path] = ()) -> str:
         return hash_file(path)
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{hash_file(file)}  {file.relative_to(path).as_posix()}\n".encode())
+        digest.update(os.fsencode(f"{hash_file(file)}  {file.relative_to(path).as_posix()}\n"))
     return digest.hexdigest()
 
 
