@@ -60,7 +60,9 @@ def test_make_deb_lays_a_folder_out_for_debian(tmp_path):
         assert (tree / "usr/share/icons/hicolor" / name).is_file()
     control = subprocess.run(["dpkg-deb", "-f", package], check=True, capture_output=True, text=True).stdout
     assert "Version: 1.2.3\n" in control
-    assert "libxcb-cursor0" in control
+    (depends,) = [line for line in control.splitlines() if line.startswith("Depends: ")]
+    assert "libxcb-cursor0" in depends
+    assert (tree / "usr/lib/fer-studio/_internal/library.so").stat().st_mode & 0o111 == 0
     assert "@" not in control.replace("fer-studio@localhost", "")
 
 
