@@ -120,17 +120,15 @@ def _let_python_run() -> None:
 
 
 def keep_collections_short(window: MainWindow) -> None:
-    """Lets the collection of garbage rest until all libraries are loaded, and never look at what they made.
+    """Lets the collection of garbage rest until all is loaded and made, and never look at that.
 
     That would take a tenth of a second each time, in which nothing is drawn; libraries are not garbage.
     """
     gc.disable()
-    window.live.engine_ready.connect(_on_loaded)
-    window.live.controller.engine_failed.connect(_on_loaded)
+    window.settled.connect(_on_settled)
 
 
-def _on_loaded(result: object) -> None:
-    del result
+def _on_settled() -> None:
     gc.freeze()
     gc.enable()
 

@@ -36,6 +36,12 @@ QT_LIBRARIES = {
     "libxkbcommon-x11-0": "libxkbcommon-x11.so.0",
     "libegl1": "libEGL.so.1",
 }
+#: Of Qt Multimedia, which review loads for a file with sound.
+SOUND_LIBRARIES = {
+    "libpulse0": "libpulse.so.0",
+    "libxrandr2": "libXrandr.so.2",
+    "libdrm2": "libdrm.so.2",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ def _system_libraries() -> Iterator[Finding]:
     for topic, libraries, blocks in (
         ("libraries of OpenCV", OPENCV_LIBRARIES, True),
         ("libraries of the window", QT_LIBRARIES, False),
+        ("libraries of sound", SOUND_LIBRARIES, False),
     ):
         missing = missing_libraries(libraries)
         if missing:

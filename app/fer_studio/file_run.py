@@ -141,14 +141,16 @@ class FileAnnotator:
         should_stop: Callable[[], bool],
     ) -> bool:
         """Measures and writes frame by frame; True when it was stopped before the end."""
-        write_from = recorder.resume_from().frame_index
+        write_from, span_s = recorder.resume_from().frame_index, self.options.span_s
         with self._results(item) as results:
             for frame, result in results:
                 if should_stop():
                     if video:
                         video.abort()
                     return True
-                if result.index >= write_from:
+                if span_s is not None and result.time_s > span_s[1]:
+                    return False
+                if result.index >= write_from and (span_s is None or result.time_s >= span_s[0]):
                     recorder.write(result)
                 if video and frame.image_rgb_u8 is not None:
                     card = self.engine.card
@@ -206,6 +208,7 @@ class FileAnnotator:
                 "baseline": self._baseline_name,
                 "device": options.device,
                 "video": options.video,
+                **({"span_s": list(options.span_s)} if options.span_s else {}),
             },
             input_name=path.name,
             input_sha256=hash_input(path, files),

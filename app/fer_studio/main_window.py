@@ -8,11 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QTimer, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from fer_core.types import ImageU8
+from fer_studio.ahead import Ahead
 from fer_studio.dialogs.shortcuts import ShortcutsDialog, shortcuts_of
 from fer_studio.engines import SharedEngine
 from fer_studio.labels import Labels
@@ -26,10 +27,12 @@ from fer_studio.theme import ThemeChoice, ThemeFollower
 FIRST_SIZE = QSize(1280, 800)
 _FILES, _REVIEW = "fer_studio.files.workspace", "fer_studio.review.workspace"
 _SYNTHESIS = "fer_studio.synthesis.workspace"
+_TIMELINE = "fer_studio.views.timeline"
+_SETTINGS, _ABOUT = "fer_studio.dialogs.settings_dialog", "fer_studio.dialogs.about"
 
 
 class LazyPage(QWidget):
-    """A tab whose content is made when it is first needed: plots and players take long to load."""
+    """A tab whose content is made when it is first needed: libraries of plots and players take long to load."""
 
     def __init__(self, make: Callable[[], QWidget], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +60,9 @@ class MainWindow(QMainWindow):
         files: queued at the start.
     """
 
+    settled = Signal()
+    """All libraries are loaded, and all tabs are made."""
+
     def __init__(
         self,
         settings: Settings,
@@ -74,6 +80,7 @@ class MainWindow(QMainWindow):
         self._theme = theme
         self._waiting_files = list(files)
         self._begun = self._closed = False
+        self._timeline: Any = None
         settings.changed.connect(self._on_settings)  # before the workspaces, which load the network anew
         self.live = LiveWorkspace(engine, settings, camera)
         self.light = AnalysingLight()
@@ -84,8 +91,15 @@ class MainWindow(QMainWindow):
         self._files = self._add_lazy(_FILES, "Files", self._make_files)
         self._review = self._add_lazy(_REVIEW, "Review", self._make_review)
         self._synthesis = self._add_lazy(_SYNTHESIS, "Synthesis", self._make_synthesis)
+        pages = [page for page in (self._files, self._review, self._synthesis) if page is not None]
+        steps = [self._make_timeline, *(page.get for page in pages)]
+        self._ahead = Ahead((_FILES, _REVIEW, _SYNTHESIS, _SETTINGS, _ABOUT), steps, self)
         self._lay_out()
         self._make_actions()
+        # Not before: the network and the camera are what the person waits for.
+        self.live.engine_ready.connect(self._ahead.begin)
+        self.live.controller.engine_failed.connect(self._ahead.begin)
+        self._ahead.ended.connect(self.settled)
         self.live.analysing_changed.connect(self._on_analysing)
         self.live.recording_opened.connect(self.review)
         self.tabs.currentChanged.connect(self._on_tab)
@@ -121,8 +135,15 @@ class MainWindow(QMainWindow):
         workspace.open_recording.connect(self.review)
         return workspace  # type: ignore[no-any-return]
 
+    def _make_timeline(self) -> None:
+        """That of Review, unless it has one."""
+        if self._review is not None and self._review.content is None:
+            self._timeline = importlib.import_module(_TIMELINE).Timeline(self._labels())
+
     def _make_review(self) -> QWidget:
-        workspace: Any = importlib.import_module(_REVIEW).ReviewWorkspace(self._labels(), self.settings.store)
+        timeline, self._timeline = self._timeline, None
+        module: Any = importlib.import_module(_REVIEW)
+        workspace: Any = module.ReviewWorkspace(self._labels(), self.settings.store, timeline)
         workspace.layout_requested.connect(self._on_layout_requested)
         return workspace  # type: ignore[no-any-return]
 
@@ -210,10 +231,10 @@ class MainWindow(QMainWindow):
 
     # --- slots
 
-    @Slot(object, str)
-    def _on_layout_requested(self, media: Path, layout: str) -> None:
+    @Slot(object, str, object)
+    def _on_layout_requested(self, media: Path, layout: str, span_s: tuple[float, float] | None) -> None:
         if self._files is not None:
-            self._files.get().add_layout(media, layout)
+            self._files.get().add_layout(media, layout, span_s)
 
     @Slot(bool)
     def _on_analysing(self, on: bool) -> None:
@@ -238,6 +259,7 @@ class MainWindow(QMainWindow):
         action = self.sender()
         if isinstance(action, QAction):
             self.tabs.setCurrentIndex(int(action.data()))
+            self.tabs.currentWidget().setFocus()  # else what was hidden keeps the keys
 
     @Slot()
     def _on_open(self) -> None:
@@ -299,7 +321,10 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  Qt's name
         """Ends all threads, within two seconds, and remembers the layout."""
-        self._closed = True
+        if not self._closed:
+            self._closed = True
+            self.tabs.currentChanged.disconnect(self._on_tab)  # taken apart, Qt goes through the tabs once more
+        self._ahead.shutdown()
         self.settings.save_layout("window", self.saveGeometry())
         self.live.shutdown()
         for page in (self._files, self._review, self._synthesis):

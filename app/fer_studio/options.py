@@ -40,6 +40,8 @@ class AnnotateOptions:
     video: bool = False
     jobs: int = 1
     existing: Existing = Existing.REFUSE
+    span_s: tuple[float, float] | None = None
+    """First and last time whose rows are written; what comes before is measured too, so that they are the same rows."""
 
     @property
     def baseline_file(self) -> Path | None:

@@ -48,6 +48,8 @@ def test_doctor_names_the_debian_package_of_a_missing_library(monkeypatch: pytes
         "apt install libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxkbcommon-x11-0 libegl1"
     )
     assert not found["libraries of the window"].blocks
+    assert found["libraries of sound"].remedy == "apt install libpulse0 libxrandr2 libdrm2"
+    assert not found["libraries of sound"].blocks
     assert found["libraries of OpenCV"].remedy == "apt install libgl1 libglib2.0-0"
     assert found["libraries of OpenCV"].blocks
 

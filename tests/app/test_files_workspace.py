@@ -170,6 +170,21 @@ def test_files_writes_the_columns_of_another_tool_beside_the_native_ones(
     assert read_sidecar(folder / "clip.facereader.json").layout == "facereader"
 
 
+@pytest.mark.parametrize(("layout", "suffix"), [("openface", "csv"), ("facereader", "txt")])
+def test_files_writes_the_rows_of_a_span_in_the_columns_of_another_tool(
+    qtbot: QtBot, make: Make, clip: Path, layout: str, suffix: str
+) -> None:
+    workspace = make()
+    workspace.add_layout(clip, layout)
+    workspace.add_layout(clip, layout, (0.2, 0.6))
+    wait(qtbot, workspace)
+    whole, part = (job.recording.read_text().splitlines() for job in workspace.jobs if job.recording is not None)
+    assert workspace.jobs[1].recording == clip.parent / "fer-studio" / f"clip.{layout}-2.{suffix}"
+    assert whole[-24:][5:16] == part[-11:]
+    assert len(part) == len(whole) - 24 + 11
+    assert "0:00.2 to 0:00.6" in workspace.model.index(1, 0).data()
+
+
 def test_files_says_why_the_network_cannot_be_used(qtbot: QtBot, make: Make, clip: Path) -> None:
     def broken() -> Engine:
         raise ModelError("a.onnx: cannot be loaded as an ONNX model")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTextBrowser
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollBar, QTableView, QTextBrowser, QWidget
 from pytestqt.qtbot import QtBot
 
 from fer_core import __version__
@@ -31,6 +31,7 @@ from fer_studio.theme import ThemeFollower
 
 PATIENCE_MS = 60_000
 CLOSE_S = 2.0
+TAB = Qt.FocusPolicy.TabFocus
 Open = Callable[..., MainWindow]
 
 
@@ -87,6 +88,37 @@ def test_window_says_four_things_at_the_first_start_and_never_again(open_window:
     assert not window.first_start.isVisible()
     window.close()
     assert not open_window().first_start.isVisible()
+
+
+def test_window_makes_its_tabs_before_they_are_opened(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    with qtbot.waitSignal(window.settled, timeout=PATIENCE_MS):
+        pass
+    pages = [window._files, window._review, window._synthesis]
+    made = [page.content for page in pages if page is not None]
+    assert len(made) == 3
+    assert all(made)
+    for index in range(window.tabs.count()):
+        window.tabs.setCurrentIndex(index)
+    assert [page.get() for page in pages if page is not None] == made
+
+
+def test_window_can_be_gone_through_with_the_tab_key(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    with qtbot.waitSignal(window.settled, timeout=PATIENCE_MS):
+        window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    for index in range(window.tabs.count()):
+        window.tabs.setCurrentIndex(index)
+        assert not any(table.tabKeyNavigation() for table in window.findChildren(QTableView))
+        stops = {w for w in window.findChildren(QWidget) if w.isVisible() and w.isEnabled() and w.focusPolicy() & TAB}
+        stops = {w for w in stops if w.focusProxy() is None and not isinstance(w, QScrollBar)}
+        window.tabs.tabBar().setFocus()
+        reached: list[QWidget | None] = []
+        while (stop := QApplication.focusWidget()) not in reached:
+            reached.append(stop)
+            qtbot.keyClick(stop or window, Qt.Key.Key_Tab)
+        assert stops <= set(reached), [w.accessibleName() or repr(w) for w in stops - set(reached)]
 
 
 def test_window_analyses_the_camera_of_the_command_line(open_window: Open, long_clip: Path, qtbot: QtBot) -> None:

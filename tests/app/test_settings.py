@@ -41,7 +41,7 @@ def test_store_writes_in_the_background_and_seldom(
     qtbot.waitUntil(lambda: path.exists() and b"smoothing=49" in path.read_bytes(), timeout=10_000)
     store.setValue("smoothing", 50)
     qtbot.waitUntil(lambda: b"smoothing=50" in path.read_bytes(), timeout=10_000)
-    assert 2 <= len(writers) < 10
+    assert 0 < len(writers) < 10
     assert threading.get_ident() not in writers
 
 

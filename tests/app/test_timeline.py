@@ -45,13 +45,13 @@ def timeline(qtbot: QtBot) -> Timeline:
 
 def place(timeline: Timeline, time_s: float) -> QPoint:
     """The pixel of the curves that stands for a time."""
-    box = timeline._plot.getViewBox()
+    box = timeline.plots.upper.view
     scene = box.mapViewToScene(QPointF(time_s, 0.0))
-    return timeline._graphics.mapFromScene(scene)
+    return timeline.plots.mapFromScene(scene)
 
 
 def drag(timeline: Timeline, start_s: float, end_s: float, modifier: Qt.KeyboardModifier) -> None:
-    port = timeline._graphics.viewport()
+    port = timeline.plots.viewport()
     left = Qt.MouseButton.LeftButton
     QTest.mousePress(port, left, modifier, place(timeline, start_s))
     for share in np.linspace(0.1, 1.0, 8):
@@ -135,11 +135,11 @@ def test_timeline_draws_the_values_of_the_chosen_face(timeline: Timeline, qtbot:
     timeline.set_recording(recording)
     timeline.signals = ("valence", "au12")
     timeline.face_id = 2
-    qtbot.waitUntil(lambda: len(timeline._curves["au12"].getData()[0]) == 50)
+    qtbot.waitUntil(lambda: len(timeline.plots.curves["au12"].getData()[0]) == 50)
     unit = ACTION_UNITS.index(12)
-    np.testing.assert_allclose(timeline._curves["au12"].getData()[1], recording.series(2).units()[:, unit])
-    np.testing.assert_allclose(timeline._curves["valence"].getData()[1], recording.series(2).valence())
-    assert [len(row) for row in timeline._ribbon._rows] == [1, 1]
+    np.testing.assert_allclose(timeline.plots.curves["au12"].getData()[1], recording.series(2).units()[:, unit])
+    np.testing.assert_allclose(timeline.plots.curves["valence"].getData()[1], recording.series(2).valence())
+    assert [len(row) for row in timeline.plots.ribbon._rows] == [1, 1]
 
 
 def test_timeline_scrubs_with_the_mouse_and_tells(timeline: Timeline, qtbot: QtBot) -> None:
@@ -163,7 +163,7 @@ def test_timeline_selects_with_shift(timeline: Timeline, qtbot: QtBot) -> None:
     timeline.zoom_to_selection()
     assert timeline.view_s == (pytest.approx(2.0, abs=0.05), pytest.approx(6.0, abs=0.05))
     timeline.selection_s = None
-    assert not any(overlay.region.isVisible() for overlay in timeline._overlays)
+    assert not any(overlay.region.isVisible() for overlay in timeline.plots.overlays)
 
 
 def test_timeline_zooms_around_the_cursor(timeline: Timeline) -> None:
@@ -186,7 +186,7 @@ def test_timeline_chips_take_a_curve_away_and_the_menu_brings_it(timeline: Timel
     header._actions["p_happiness"].trigger()
     header._menu.triggered.emit(header._actions["au12"])
     assert "au12" in timeline.signals
-    assert timeline._curves.keys() == set(timeline.signals)
+    assert timeline.plots.curves.keys() == set(timeline.signals)
 
 
 def test_timeline_marks_are_undone_and_kept_in_their_file(timeline: Timeline, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_timeline_marks_are_undone_and_kept_in_their_file(timeline: Timeline, tm
     editor.add(MarkKind.EXCLUDED, 2.0, 3.0)
     editor.rename(first, "smile {0}")
     assert [m.name for m in load_marks(path)] == ["smile {0}", "excluded 1"]
-    assert len(timeline._mark_items[0]._items) == 2
+    assert len(timeline.plots._mark_items[0]._items) == 2
     editor.delete(editor.marks[1])
     assert len(load_marks(path)) == 1
     editor.undo_stack.undo()
@@ -230,11 +230,11 @@ def test_timeline_of_a_million_frames_draws_no_more_than_the_screen_shows(timeli
     values[:, 8 + len(EXPRESSIONS)] = np.sin(frame / 1000)
     status, expression = np.zeros(count, np.int8), (frame // 50_000 % 8).astype(np.int8)
     timeline.set_recording(recorded(RowBatch(frame, frame / 25, np.ones(count, np.int64), status, expression, values)))
-    qtbot.waitUntil(lambda: len(timeline._curves["valence"].getData()[0]) > 0)
-    x, y = timeline._curves["valence"].getData()
+    qtbot.waitUntil(lambda: len(timeline.plots.curves["valence"].getData()[0]) > 0)
+    x, y = timeline.plots.curves["valence"].getData()
     assert len(x) <= 2 * timeline.width()
     assert (y.min(), y.max()) == (pytest.approx(-1, abs=1e-4), pytest.approx(1, abs=1e-4))
-    assert [len(row) for row in timeline._ribbon._rows] == [20]
+    assert [len(row) for row in timeline.plots.ribbon._rows] == [20]
 
 
 def test_timeline_draws_once_for_a_change_of_the_view(timeline: Timeline, qtbot: QtBot) -> None:
@@ -249,9 +249,9 @@ def test_timeline_draws_once_for_a_change_of_the_view(timeline: Timeline, qtbot:
             return False
 
     watch = Watch()
-    timeline._graphics.viewport().installEventFilter(watch)
+    timeline.plots.viewport().installEventFilter(watch)
     timeline.show_span(5.0, 15.0)
-    x, _ = timeline._curves["valence"].getData()
+    x, _ = timeline.plots.curves["valence"].getData()
     assert x[0] == pytest.approx(5.0, abs=0.05)  # the curves already are those of the new view
     qtbot.wait(200)
     assert len(painted) == 1
@@ -262,15 +262,15 @@ def test_timeline_names_marks_on_the_side_where_there_is_room(timeline: Timeline
     for time_s in (2.0, 9.5):
         timeline.marks.add(MarkKind.POINT, time_s, name="a rather long name of a mark")
     qtbot.waitUntil(lambda: timeline.view_s[1] >= 10.0)
-    view = timeline._plot.getViewBox().sceneBoundingRect()
+    view = timeline.plots.upper.view.sceneBoundingRect()
 
     def names() -> list[tuple[float, float]]:
-        labels = [label for item in timeline._mark_items[0]._items for label in item.childItems()]
+        labels = [label for item in timeline.plots._mark_items[0]._items for label in item.childItems()]
         areas = [label.textItem.sceneBoundingRect() for label in labels if hasattr(label, "textItem")]
         return sorted((area.left(), area.right()) for area in areas)
 
     def lines() -> list[float]:
-        box = timeline._plot.getViewBox()
+        box = timeline.plots.upper.view
         return [box.mapViewToScene(QPointF(time_s, 0.0)).x() for time_s in (2.0, 9.5)]
 
     (first_left, first_right), (_, last_right) = names()
@@ -284,7 +284,7 @@ def test_timeline_names_marks_on_the_side_where_there_is_room(timeline: Timeline
 
 def test_timeline_keeps_what_pan_does_not_change_as_pictures(timeline: Timeline, qtbot: QtBot) -> None:
     timeline.set_recording(recorded(batch(0, 250), batch(250, 250, face_id=2)))
-    axis = timeline._strip.getAxis("left")
+    axis = timeline.plots.strip.left
     qtbot.waitUntil(lambda: [text for _, text in axis._tickLevels[0]] == ["face 1", "face 2"])
     named = axis._tickLevels
     timeline.show_span(2.0, 4.0)

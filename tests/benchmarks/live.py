@@ -34,6 +34,7 @@ PROBE_PERIOD_MS = 5
 #: After the network is ready: the first pictures are slower, and are reported apart.
 SETTLE_S = 3.0
 START_PATIENCE_S = 180
+TAB_S = 1.0
 ROUNDS = 3
 
 
@@ -146,12 +147,17 @@ def measure(clip: Path, seconds: float, model: Path | None, started_s: float) ->
         camera = file_choice(f"file:{clip}", loop=True)
         window = MainWindow(settings, SharedEngine(model, "cpu"), ThemeFollower(app), camera=camera)
         keep_collections_short(window)
+        settled: list[bool] = []
+        window.settled.connect(lambda: settled.append(True))
         probe = Probe(window)
         painters.append(probe.on_painted)
         window.show()
         _run_until(lambda: probe.painted > 0, START_PATIENCE_S)
         figures["first_result_s"] = time.time() - started_s
         figures["start_stall_ms"] = max(probe.stalls_ms, default=0.0)
+        probe.forget()
+        _run_until(lambda: bool(settled), START_PATIENCE_S)
+        figures["settle_stall_ms"] = max(probe.stalls_ms, default=0.0)
         _run_until(lambda: False, SETTLE_S)
         probe.forget()
         controller = window.live.controller
@@ -176,10 +182,24 @@ def measure(clip: Path, seconds: float, model: Path | None, started_s: float) ->
             "memory_early_mb": min(memory_mb, key=lambda item: abs(item[0] - min(60.0, seconds / 3)))[1],
             "memory_end_mb": memory_mb[-1][1],
         }
+        figures |= _open_tabs(window, probe)
         figures["stalls"] = probe.stop()
         close_s = time.perf_counter()
         window.close()
         figures["close_s"] = time.perf_counter() - close_s
+    return figures
+
+
+def _open_tabs(window: Any, probe: Probe) -> dict[str, float]:
+    """Longest stall around the first opening of each tab."""
+    figures = {}
+    for index in range(1, window.tabs.count()):
+        probe.stalls_ms.clear()
+        window.tabs.setCurrentIndex(index)
+        _run_until(lambda: False, TAB_S)
+        figures[f"{window.tabs.tabText(index).lower()}_stall_ms"] = max(probe.stalls_ms)
+        window.tabs.setCurrentIndex(0)
+        _run_until(lambda: False, TAB_S)
     return figures
 
 
@@ -239,7 +259,11 @@ ROWS = (
     ("memory at the end, MB", "memory_end_mb", "{:.0f}"),
     ("start to first paint, s", "first_paint_s", "{:.2f}"),
     ("start to first result, s", "first_result_s", "{:.2f}"),
-    ("longest stall while libraries load, ms", "start_stall_ms", "{:.0f}"),
+    ("longest stall until the first result, ms", "start_stall_ms", "{:.0f}"),
+    ("longest stall while the other tabs are made ready, ms", "settle_stall_ms", "{:.0f}"),
+    ("longest stall at the first opening of Files, ms", "files_stall_ms", "{:.0f}"),
+    ("longest stall at the first opening of Review, ms", "review_stall_ms", "{:.0f}"),
+    ("longest stall at the first opening of Synthesis, ms", "synthesis_stall_ms", "{:.0f}"),
     ("closing, s", "close_s", "{:.2f}"),
 )
 

@@ -71,6 +71,34 @@ def test_camera_gives_rgb_frames_with_rising_times():
     assert capture.released.is_set()
 
 
+@pytest.mark.parametrize("kind", ["mjpeg", "pictures"])
+def test_camera_reads_what_opencv_itself_captures(tmp_path, kind):
+    pictures = [np.full((48, 64, 3), (0, 0, 60 + 4 * i), np.uint8) for i in range(30)]
+    if kind == "mjpeg":
+        target = tmp_path / "camera.avi"
+        writer = cv2.VideoWriter(str(target), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+        for picture in pictures:
+            writer.write(picture)
+        writer.release()
+    else:
+        target = tmp_path / "camera%02d.png"
+        for i, picture in enumerate(pictures):
+            cv2.imwrite(str(target) % i, picture)
+    capture = cv2.VideoCapture(str(target))
+    frames = []
+    with camera(capture, width_px=64, height_px=48) as source:
+        assert (source.info.width_px, source.info.height_px) == (64, 48)
+        with pytest.raises(MediaError, match="unplugged"):
+            frames.extend(source.frames())
+    red = [int(f.image_rgb_u8[..., 0].mean().round()) for f in frames]
+    assert red == sorted(red)
+    assert red[0] >= 58
+    assert red[-1] == pytest.approx(60 + 4 * 29, abs=3)
+    assert max(f.image_rgb_u8[..., 2].max() for f in frames) <= 8
+    assert len(frames) + source.dropped == 30
+    assert not capture.isOpened()
+
+
 def test_camera_gives_the_newest_picture_and_counts_the_missed():
     with camera(MadeCapture()) as source:
         frames = source.frames()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QPen, QShowEvent
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from fer_studio.files.recent import Recent, RecentRecordings
-from fer_studio.theme import theme_of
+from fer_studio.views.drop_target import DropTarget, drop_title
 
 _SHOWN = 5
-_RADIUS_PX = 10
 
 
-class DropPage(QWidget):
+class DropPage(DropTarget):
     """A target, two buttons and a short list."""
 
     files_wanted = Signal()
@@ -26,11 +25,7 @@ class DropPage(QWidget):
     def __init__(self, recordings: RecentRecordings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._recordings = recordings
-        self._title = QLabel("Drop videos, images or folders here")
-        font = self._title.font()
-        font.setPointSizeF(1.6 * font.pointSizeF())
-        font.setBold(True)
-        self._title.setFont(font)
+        self._title = drop_title("Drop videos, images or folders here")
         text = QLabel(
             "Every frame gets its apparent expressions, valence, arousal and action units.\n"
             "Results are written beside your files as CSV, and nothing leaves this machine."
@@ -72,17 +67,6 @@ class DropPage(QWidget):
         """The list may have grown meanwhile."""
         super().showEvent(event)
         self.refresh()
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """The border says: drop here."""
-        del event
-        theme = theme_of(self)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(theme.line, 2, Qt.PenStyle.DashLine))
-        painter.setBrush(theme.surface)
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), _RADIUS_PX, _RADIUS_PX)
-        painter.end()
 
 
 class _RecentList(QFrame):

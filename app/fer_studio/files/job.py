@@ -39,6 +39,8 @@ class Job:
     number: int
     path: Path
     layout: str = NATIVE
+    span_s: tuple[float, float] | None = None
+    """Of the rows that are wanted; None is all."""
     state: JobState = JobState.WAITING
     frames: int = 0
     frame_count: int | None = None

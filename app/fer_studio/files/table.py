@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleO
 
 from fer_studio.files.job import NATIVE, Job, JobState, duration_text, split_problem
 from fer_studio.theme import theme_of
+from fer_studio.views.timeline_text import clock_text
 
 FILE, STATE, RATE, LEFT, NEWS = range(5)
 _HEADERS = ("File", "State", "Frames/s", "Time left", "Result")
@@ -88,7 +89,10 @@ class QueueModel(QAbstractTableModel):
 def cell_text(job: Job, column: int) -> str:
     """What a person reads in a column."""
     if column == FILE:
-        return job.path.name if job.layout == NATIVE else f"{job.path.name}  ({job.layout} columns)"
+        if job.layout == NATIVE:
+            return job.path.name
+        part = f", {clock_text(job.span_s[0], 1)} to {clock_text(job.span_s[1], 1)}" if job.span_s else ""
+        return f"{job.path.name}  ({job.layout} columns{part})"
     if column == STATE:
         return _state_text(job)
     if column == RATE:

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import (
-    QByteArray,
-    QItemSelection,
-    QItemSelectionModel,
-    QModelIndex,
-    QSettings,
-    Qt,
-    QTimer,
-    QUrl,
-    Signal,
-    Slot,
-)
-from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QKeySequence, QPalette, QShortcut
+from PySide6.QtCore import QItemSelection, QModelIndex, QSettings, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QKeySequence, QPalette
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QFrame,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QStackedWidget,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -42,13 +29,13 @@ from fer_studio.files.lanes import Lanes
 from fer_studio.files.option_bar import OptionBar
 from fer_studio.files.pace import QueuePace
 from fer_studio.files.queue_thread import Order
+from fer_studio.files.queue_view import QueueView
 from fer_studio.files.recent import RecentButton, RecentRecordings
-from fer_studio.files.table import JOB_ROLE, NEWS, STATE, QueueModel, StateDelegate
+from fer_studio.files.table import JOB_ROLE, QueueModel
+from fer_studio.options import Existing
 from fer_studio.outcome import Outcome
 
 _TICK_MS = 200
-_STATE_PX, _RATE_PX = 150, 80
-_ROW_PX = 30
 _TABLE_LAYOUT = "layout/files table"
 
 
@@ -107,27 +94,32 @@ class FilesWorkspace(QWidget):
             self._review_at_once = jobs[0]
         self._go_on()
 
-    def add_layout(self, media: Path, layout: str) -> None:
-        """Queues another analysis of a medium whose results are written in the columns of another tool."""
-        self._add([media], layout)
+    def add_layout(self, media: Path, layout: str, span_s: tuple[float, float] | None = None) -> None:
+        """Queues another analysis of a medium whose results are written in the columns of another tool.
+
+        Args:
+            media: what is analysed.
+            layout: the other tool.
+            span_s: first and last time whose rows are written; None writes all.
+        """
+        self._add([media], layout, span_s)
         self._go_on()
 
     def shutdown(self) -> bool:
         """Ends all work, within two seconds; what was measured is kept. False when a thread did not end."""
         self._closed = True
         self._tick.stop()
-        self._settings.setValue(_TABLE_LAYOUT, self._table.horizontalHeader().saveState())
+        self._settings.setValue(_TABLE_LAYOUT, self._table.layout_state())
         return self._lanes.shutdown()
 
     def select_row(self, row: int) -> None:
-        """Selects one job, whatever keys are held down at the moment."""
-        flag = QItemSelectionModel.SelectionFlag
-        self._table.selectionModel().setCurrentIndex(self.model.index(row, 0), flag.ClearAndSelect | flag.Rows)
+        """Selects one job."""
+        self._table.select_row(row)
 
     @Slot()
     def cancel_selected(self) -> None:
         """Ends what runs and keeps its rows; takes what waits out of the line."""
-        for job in self._selected():
+        for job in self._table.selected:
             if job.state is JobState.RUNNING:
                 self._lanes.cancel(job.number)
             elif job.state is JobState.WAITING:
@@ -137,7 +129,7 @@ class FilesWorkspace(QWidget):
     @Slot()
     def retry_selected(self) -> None:
         """Queues again what failed or was cancelled."""
-        for job in self._selected():
+        for job in self._table.selected:
             if job.state in (JobState.FAILED, JobState.CANCELLED):
                 job.reset()
                 self._tell(job)
@@ -146,7 +138,7 @@ class FilesWorkspace(QWidget):
     @Slot()
     def remove_selected(self) -> None:
         """Takes rows away; files stay."""
-        for job in self._selected():
+        for job in self._table.selected:
             if job.state is not JobState.RUNNING:
                 self.model.remove(job)
         self._update()
@@ -154,32 +146,22 @@ class FilesWorkspace(QWidget):
     @Slot()
     def review_selected(self) -> None:
         """Opens the results of the selected file, also while they grow."""
-        for job in self._selected()[:1]:
+        for job in self._table.selected[:1]:
             self._review(job)
 
     def _build(self) -> None:
-        self._table = QTableView()
-        self._table.setAccessibleName("Queue of files")
-        self._table.setModel(self.model)
-        self._table.setItemDelegateForColumn(STATE, StateDelegate(self._table))
-        self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self._table.setShowGrid(False)
-        self._table.setAlternatingRowColors(False)
-        self._table.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self._table.setWordWrap(False)
-        self._table.verticalHeader().hide()
-        self._table.verticalHeader().setDefaultSectionSize(max(_ROW_PX, self.fontMetrics().height() + 14))
-        header = self._table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(NEWS, QHeaderView.ResizeMode.Stretch)
-        for column, width_px in enumerate((260, _STATE_PX, _RATE_PX, _RATE_PX)):
-            self._table.setColumnWidth(column, width_px)
-        state = self._settings.value(_TABLE_LAYOUT)
-        if isinstance(state, QByteArray):
-            header.restoreState(state)
+        self._table = QueueView(self.model)
+        self._table.restore_layout(self._settings.value(_TABLE_LAYOUT))
         self._table.selectionModel().selectionChanged.connect(self._on_selection_changed)
         self._table.doubleClicked.connect(self._on_double_clicked)
+        self._table.add_keys(
+            {
+                QKeySequence.StandardKey.Delete: (self.remove_selected, "Take the selected files out of the list"),
+                Qt.Key.Key_Return: (self.review_selected, "Look at the results of the selected file"),
+                Qt.Key.Key_F5: (self.retry_selected, "Queue the selected files again"),
+                Qt.Key.Key_Escape: (self.cancel_selected, "Cancel the selected files"),
+            }
+        )
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty_page())
         self._stack.addWidget(self._table)
@@ -200,13 +182,6 @@ class FilesWorkspace(QWidget):
         layout.addWidget(self._stack, 1)
         layout.addWidget(self._detail)
         layout.addWidget(self.options)
-        for keys, slot, what in (
-            (QKeySequence.StandardKey.Delete, self.remove_selected, "Take the selected files out of the list"),
-            (QKeySequence(Qt.Key.Key_Return), self.review_selected, "Look at the results of the selected file"),
-            (QKeySequence(Qt.Key.Key_F5), self.retry_selected, "Queue the selected files again"),
-            (QKeySequence(Qt.Key.Key_Escape), self.cancel_selected, "Cancel the selected files"),
-        ):
-            QShortcut(keys, self._table, slot, context=Qt.ShortcutContext.WidgetShortcut).setWhatsThis(what)
 
     def _buttons(self) -> QHBoxLayout:
         def button(text: str, tip: str, slot: Callable[[], None]) -> QPushButton:
@@ -246,8 +221,8 @@ class FilesWorkspace(QWidget):
         page.recent_chosen.connect(self.open_recording)
         return page
 
-    def _add(self, paths: Sequence[Path], layout: str) -> list[Job]:
-        jobs = [Job(self._next_number + i, path, layout) for i, path in enumerate(paths)]
+    def _add(self, paths: Sequence[Path], layout: str, span_s: tuple[float, float] | None = None) -> list[Job]:
+        jobs = [Job(self._next_number + i, path, layout, span_s) for i, path in enumerate(paths)]
         self._next_number += len(jobs)
         if jobs:
             self.model.add(jobs)
@@ -275,6 +250,8 @@ class FilesWorkspace(QWidget):
         job.frame_count = None
         self._running[job.number] = job
         options = self.options.annotate_options(job.layout)
+        if job.span_s is not None:  # some layouts do not tell which frame a row is of, so nothing can be resumed
+            options = replace(options, span_s=job.span_s, existing=Existing.OVERWRITE)
         self._lanes.submit(Order(job.number, job.path, options, self.options.folder, apart))
 
     @Slot(int, object)
@@ -338,16 +315,13 @@ class FilesWorkspace(QWidget):
 
     @Slot()
     def _on_show_folder(self) -> None:
-        for job in self._selected()[:1]:
+        for job in self._table.selected[:1]:
             if job.recording is not None:
                 QDesktopServices.openUrl(QUrl.fromLocalFile(str(job.recording.parent)))
 
     def _review(self, job: Job) -> None:
         if job.recording is not None and job.layout == NATIVE:
             self.open_recording.emit(job.recording, job.path)
-
-    def _selected(self) -> list[Job]:
-        return [index.data(JOB_ROLE) for index in self._table.selectionModel().selectedRows()]
 
     def _tell(self, job: Job) -> None:
         self.model.tell(job)
@@ -357,7 +331,7 @@ class FilesWorkspace(QWidget):
         """Buttons, the line about the selected file, and that about the queue."""
         jobs = self.model.jobs
         self._stack.setCurrentIndex(1 if jobs else 0)
-        chosen = self._selected()
+        chosen = self._table.selected
         states = {job.state for job in chosen}
         self._review_button.setEnabled(any(j.recording and j.layout == NATIVE for j in chosen[:1]))
         self._folder_button.setEnabled(any(j.recording for j in chosen[:1]))

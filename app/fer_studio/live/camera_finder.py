@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from fer_studio.live.camera_choice import CameraChoice, choices
 from fer_studio.workers.abandon import Abandoned, call_abandonable
 from fer_studio.workers.control import Cancelled, Control
+from fer_studio.workers.libraries import load_libraries
 from fer_studio.workers.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ CameraLister = Callable[[], "list[CameraInfo]"]
 
 def list_cameras() -> list[CameraInfo]:
     """As :func:`fer_core.media.camera.list_cameras`, loaded when it is needed."""
+    load_libraries()
     from fer_core.media.camera import list_cameras as look
 
     return look()

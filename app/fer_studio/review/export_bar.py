@@ -30,8 +30,9 @@ _PERCENT = 100
 class ExportBar(QWidget):
     """One export at a time, in the background."""
 
-    layout_requested = Signal(str)
-    """The person wants the rows in the columns of another tool, which needs the medium to be analysed again."""
+    layout_requested = Signal(str, object)
+    """Name of a layout, and start and end of the wanted rows in seconds or None for all: the person wants them in the
+    columns of another tool, which needs the medium to be analysed again."""
     exported = Signal(object)
     """Path of what was written."""
 
@@ -140,6 +141,9 @@ class ExportBar(QWidget):
         self._menu.addSeparator()
         others = self._menu.addMenu("Columns of another tool (analyses the file again)")
         others.setToolTip("Some of these columns, such as landmarks, are not in the recording")
+        self._part = others.addAction("Only the selection")
+        self._part.setCheckable(True)
+        others.addSeparator()
         self._media_actions: list[QAction] = []
         for layout in LAYOUTS:
             if layout in _LAYOUT_NAMES:
@@ -214,11 +218,16 @@ class ExportBar(QWidget):
 
     @Slot(QAction)
     def _on_layout(self, action: QAction) -> None:
-        self.layout_requested.emit(str(action.data()))
+        if action is not self._part:
+            span_s = self._timeline.selection_s if self._part.isChecked() else None
+            self.layout_requested.emit(str(action.data()), span_s)
 
     @Slot()
     def _on_selection_changed(self) -> None:
-        self._selection_action.setEnabled(self._timeline.selection_s is not None)
+        selected = self._timeline.selection_s is not None
+        self._selection_action.setEnabled(selected)
+        self._part.setEnabled(selected)
+        self._part.setChecked(self._part.isChecked() and selected)
 
     @Slot()
     def _on_cancel(self) -> None:

@@ -39,6 +39,7 @@ class MarksPanel(QWidget):
         self._shown: tuple[Mark, ...] = ()
         self._table = QTableWidget(0, 3)
         self._table.setAccessibleName("Marks")
+        self._table.setTabKeyNavigation(False)  # Tab leaves the table; arrows move in it
         self._table.setHorizontalHeaderLabels(["Name", "Time", "Kind"])
         self._table.verticalHeader().hide()
         self._table.setShowGrid(False)

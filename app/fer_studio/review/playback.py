@@ -8,9 +8,11 @@ from typing import Protocol
 
 SPEEDS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 
-#: Pictures may be this far from the sound before they are pulled to it. ITU-R BT.1359 puts the threshold at which
-#: people notice at 45 ms of sound ahead and 125 ms behind.
+#: Pictures may be this far from the sound before they leap to it. ITU-R BT.1359 puts the threshold at which people
+#: notice at 45 ms of sound ahead and 125 ms behind.
 SOUND_TOLERANCE_S = 0.04
+#: Share of a smaller distance that is taken back in each tick: less than pictures advance, so that none comes twice.
+_PULL = 0.05
 
 
 class SoundClock(Protocol):
@@ -87,8 +89,12 @@ class PlaybackClock:
         """Follows the sound, loops, and stops at the end; True when it jumped, so that the sound must follow."""
         if not self.running:
             return False
-        if sound is not None and sound.is_playing and abs(sound.position_s - self.position_s) > SOUND_TOLERANCE_S:
-            self.seek(sound.position_s)
+        if sound is not None and sound.is_playing:
+            behind_s = sound.position_s - self.position_s
+            if abs(behind_s) > SOUND_TOLERANCE_S:
+                self.seek(sound.position_s)
+            else:
+                self._position_s += _PULL * behind_s
         if self.loop_s is not None and self.position_s >= self.loop_s[1]:
             self.seek(self.loop_s[0])
             return True

@@ -36,6 +36,7 @@ class StatisticsPanel(QWidget):
         self._title.setAccessibleName("What the figures are of")
         self._table = QTableWidget(0, 2)
         self._table.setAccessibleName("Statistics")
+        self._table.setTabKeyNavigation(False)  # Tab leaves the table; arrows move in it
         self._table.horizontalHeader().hide()
         self._table.verticalHeader().hide()
         self._table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 7)

@@ -51,13 +51,17 @@ class ReviewWorkspace(QWidget):
     Args:
         labels: of the model; a recording brings its own.
         settings: where layout and recent recordings are remembered.
+        timeline: one that is made already; it takes as long as all the rest.
         parent: as usual.
     """
 
-    layout_requested = Signal(object, str)
-    """Path of a medium and name of a layout: to be analysed again, and written in the columns of another tool."""
+    layout_requested = Signal(object, str, object)
+    """Path of a medium, name of a layout, and start and end in seconds or None for all: to be analysed again, and
+    written in the columns of another tool."""
 
-    def __init__(self, labels: Labels, settings: QSettings, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, labels: Labels, settings: QSettings, timeline: Timeline | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._settings = settings
         self._recent = RecentRecordings(self._settings)
@@ -66,7 +70,7 @@ class ReviewWorkspace(QWidget):
         self._media: Path | None = None
         self.video = VideoView(labels)
         self.panel = SidePanel(labels)
-        self.timeline = Timeline(labels)
+        self.timeline = timeline or Timeline(labels)
         self.player = Player(self)
         self.follower = Follower(self)
         self.presenter = Presenter(self.video, self.panel, self)
@@ -352,10 +356,10 @@ class ReviewWorkspace(QWidget):
             self.exports.set_recording(self._csv, self._media)
             self.player.open(self._media)
 
-    @Slot(str)
-    def _on_layout_requested(self, layout: str) -> None:
+    @Slot(str, object)
+    def _on_layout_requested(self, layout: str, span_s: tuple[float, float] | None) -> None:
         if self._media is not None:
-            self.layout_requested.emit(self._media, layout)
+            self.layout_requested.emit(self._media, layout, span_s)
 
 
 def _splitter(

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from fer_studio.theme import theme_of
-
-_RADIUS_PX = 10
+from fer_studio.views.drop_target import DropTarget, drop_title
 
 
-class StartPage(QWidget):
+class StartPage(DropTarget):
     """A target to drop on, a button for each way to get a photograph, and the photograph of last time.
 
     Args:
@@ -29,11 +27,7 @@ class StartPage(QWidget):
     def __init__(self, actions: Sequence[QAction], last: Path | None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._last = last
-        title = QLabel("Drop a photograph of a neutral face here")
-        font = title.font()
-        font.setPointSizeF(1.6 * font.pointSizeF())
-        font.setBold(True)
-        title.setFont(font)
+        title = drop_title("Drop a photograph of a neutral face here")
         text = QLabel(
             "Then point or draw in the valence-arousal plane, or choose an expression, and the face shows it.\n"
             "Best: seen from the front, relaxed, lips closed, at least 150 pixels wide. Nothing leaves this machine."
@@ -67,13 +61,3 @@ class StartPage(QWidget):
     @Slot()
     def _on_last(self) -> None:
         self.last_wanted.emit(self._last)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt's name
-        """The border says: drop here."""
-        del event
-        theme = theme_of(self)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(theme.line, 2, Qt.PenStyle.DashLine))
-        painter.setBrush(theme.surface)
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), _RADIUS_PX, _RADIUS_PX)

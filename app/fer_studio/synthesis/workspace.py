@@ -118,7 +118,8 @@ class SynthesisWorkspace(QWidget):
     def shutdown(self) -> bool:
         """Ends all work, within two seconds; nothing half-written is left. False when a thread did not end."""
         self.player.stop()
-        self._store.setValue(_LAYOUT, self._splitter.saveState())
+        if self._shown:
+            self._store.setValue(_LAYOUT, self._splitter.saveState())
         for stop in (self.exports.stop, self.runner.cancel, self.renderer.stop):
             stop()  # all are asked before any is waited for
         return all([self.exports.shutdown(), self.runner.shutdown(), self.renderer.shutdown()])

@@ -1,37 +1,28 @@
 """The course of a recording: curves, a ribbon of expressions for every face, marks, selection and a cursor.
 
-Draws only what the screen can show (:mod:`fer_studio.views.decimate`), so that the length of a recording costs little.
 Rows that are appended to the recording appear by themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
-import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QRectF, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QColor, QHideEvent, QPainter, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from fer_studio.labels import Labels
 from fer_studio.session import Recording
-from fer_studio.theme import Theme, theme_of
-from fer_studio.views.decimate import polyline, runs
+from fer_studio.theme import theme_of
 from fer_studio.views.mark_editor import MarkEditor
 from fer_studio.views.timeline_header import TimelineHeader
-from fer_studio.views.timeline_items import Ribbon, TimeAxis, TimeViewBox
-from fer_studio.views.timeline_marks import MarkItems, Overlay
-from fer_studio.views.timeline_signals import DEFAULT_SIGNALS, signal_colour, signal_names, signal_values
+from fer_studio.views.timeline_plots import TimelinePlots
+from fer_studio.views.timeline_signals import DEFAULT_SIGNALS, signal_colour, signal_names
 from fer_studio.views.timeline_text import clock_text
 
 _REFRESH_MS = 100
-_ROW_PX, _MOST_ROWS = 20, 6
-_AXIS_PX = 44
-_LEAST_SPAN_S = 0.05
 _ZOOM_STEP = 1.5
-_AS_PICTURE = pg.GraphicsObject.CacheMode.DeviceCoordinateCache
-_CURVE_WIDTH_PX, _PRINT_WIDTH_PX = 1, 1.5
+_FIRST_PAINT_MS = 20
 
 
 class Timeline(QWidget):
@@ -63,11 +54,18 @@ class Timeline(QWidget):
         self._selection_s: tuple[float, float] | None = None
         self._face_id: int | None = None
         self._signals: tuple[str, ...] = DEFAULT_SIGNALS
-        self._curves: dict[str, Any] = {}
-        self._named_faces: tuple[int, ...] = ()
+        self._painted = False
         self._redraw = QTimer(self, singleShot=True, interval=0)
         self._redraw.timeout.connect(self._draw)
-        self._build()
+        self._header = TimelineHeader(self)
+        self._header.set_labels(labels)
+        self.plots = TimelinePlots(labels)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self._header)
+        layout.addWidget(self.plots, 1)
+        self._connect()
         self._watch = QTimer(self, interval=_REFRESH_MS)
         self._watch.timeout.connect(self.refresh)
         self.marks.marks_changed.connect(self._on_marks_changed)
@@ -78,7 +76,7 @@ class Timeline(QWidget):
         self._recording = recording
         self._shown_frames = 0
         self._labels = Labels(recording.expressions, recording.action_units) if recording else self._labels
-        self._ribbon.set_expressions(self._labels.expressions)
+        self.plots.set_labels(self._labels)
         self._header.set_labels(self._labels)
         known = signal_names(self._labels)
         self.signals = tuple(key for key in self._signals if key in known) or DEFAULT_SIGNALS
@@ -97,17 +95,7 @@ class Timeline(QWidget):
     @signals.setter
     def signals(self, keys: tuple[str, ...]) -> None:
         self._signals = keys
-        for key in [k for k in self._curves if k not in keys]:
-            self._plot.removeItem(self._curves.pop(key))
-        for key in keys:
-            if key not in self._curves:
-                self._curves[key] = pg.PlotCurveItem()
-                # Single strokes: Qt needs seconds for one path of thousands of points and a pen wider than 1.
-                self._curves[key].setSegmentedLineMode("on")
-                self._curves[key].setCacheMode(_AS_PICTURE)
-                self._plot.addItem(self._curves[key])
-        self._apply_theme()
-        self._header.set_signals(keys, {key: self.signal_colour(key) for key in keys}, signal_names(self._labels))
+        self._show_signals()
         self._redraw.start()
 
     def choose_signals(self, keys: Collection[str]) -> None:
@@ -133,8 +121,7 @@ class Timeline(QWidget):
     @cursor_s.setter
     def cursor_s(self, time_s: float) -> None:
         self._cursor_s = time_s
-        for overlay in self._overlays:
-            overlay.cursor.setValue(time_s)
+        self.plots.set_cursor(time_s)
         self._header.set_time(clock_text(time_s, 3))
 
     @property
@@ -145,15 +132,14 @@ class Timeline(QWidget):
     @selection_s.setter
     def selection_s(self, span: tuple[float, float] | None) -> None:
         self._selection_s = span
-        for overlay in self._overlays:
-            overlay.set_selection(span)
+        self.plots.set_selection(span)
         self._header.set_selection(span)
         self.selection_changed.emit(span)
 
     @property
     def plot_area(self) -> QRectF:
         """Size of both plots on the screen."""
-        return QRectF(self._graphics.viewport().rect())
+        return QRectF(self.plots.viewport().rect())
 
     @property
     def plot_ground(self) -> QColor:
@@ -162,34 +148,16 @@ class Timeline(QWidget):
 
     def render_plots(self, painter: QPainter, target: QRectF) -> None:
         """Draws what is in view, without the row of controls, as lines and not as a picture of the screen."""
-        finer = target.width() / self.plot_area.width()
-        for item in self._kept:
-            item.setCacheMode(pg.GraphicsObject.CacheMode.NoCache)
-        for key, curve in self._curves.items():
-            curve.setPen(pg.mkPen(self.signal_colour(key), width=_PRINT_WIDTH_PX * finer))
-        try:
-            self._graphics.scene().render(painter, target, self.plot_area)
-        finally:
-            for item in self._kept:
-                item.setCacheMode(_AS_PICTURE)
-            for key, curve in self._curves.items():
-                curve.setPen(self._pen(key))
-
-    @property
-    def _kept(self) -> list[Any]:
-        """What is kept as a picture because something else moves more often: the cursor, the axis of time."""
-        return [*self._curves.values(), *(plot.getAxis("left") for plot in (self._plot, self._strip))]
+        self.plots.render_plots(painter, target, self._signal_colours())
 
     @property
     def view_s(self) -> tuple[float, float]:
         """Start and end of what is in view."""
-        start_s, end_s = self._plot.getViewBox().viewRange()[0]
-        return float(start_s), float(end_s)
+        return self.plots.view_s
 
     def show_span(self, start_s: float, end_s: float) -> None:
         """Zooms to a span."""
-        middle_s, half_s = (start_s + end_s) / 2, max(end_s - start_s, _LEAST_SPAN_S) / 2
-        self._plot.setXRange(middle_s - half_s, middle_s + half_s, padding=0)
+        self.plots.show_span(start_s, end_s)
 
     @Slot()
     def show_all(self) -> None:
@@ -240,55 +208,14 @@ class Timeline(QWidget):
         """Of a curve, in this theme."""
         return signal_colour(key, self._labels, dark=theme_of(self).dark)
 
-    def _pen(self, key: str) -> Any:
-        return pg.mkPen(self.signal_colour(key), width=_CURVE_WIDTH_PX)
-
-    def _build(self) -> None:
-        self._header = TimelineHeader(self)
-        self._header.set_labels(self._labels)
-        self._graphics = pg.GraphicsLayoutWidget()
-        self._graphics.setAccessibleName("Curves and expressions over time")
-        self._graphics.ci.setContentsMargins(0, 0, 6, 0)
-        self._graphics.ci.setSpacing(0)
-        self._plot = self._graphics.addPlot(
-            row=0, col=0, viewBox=TimeViewBox(), axisItems={"bottom": TimeAxis("bottom")}
-        )
-        self._strip = self._graphics.addPlot(
-            row=1, col=0, viewBox=TimeViewBox(), axisItems={"bottom": TimeAxis("bottom")}
-        )
-        for plot in (self._plot, self._strip):
-            plot.hideButtons()
-            plot.setMenuEnabled(False)
-            plot.getAxis("left").setWidth(_AXIS_PX)
-            plot.getAxis("left").setCacheMode(_AS_PICTURE)
-        self._plot.getAxis("bottom").setStyle(showValues=False)
-        self._plot.getAxis("bottom").setHeight(4)
-        self._plot.setYRange(-1.02, 1.02, padding=0)
-        self._plot.showGrid(x=True, y=True, alpha=0.15)
-        self._strip.getViewBox().invertY(True)
-        self._strip.setXLink(self._plot)
-        self._ribbon = Ribbon(self._labels.expressions)
-        self._strip.addItem(self._ribbon)
-        self._overlays = (Overlay(self._plot, movable=True), Overlay(self._strip, movable=False))
-        self._mark_items = (MarkItems(self._plot), MarkItems(self._strip))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self._header)
-        layout.addWidget(self._graphics, 1)
-        self._connect()
-        self._size_rows(1)
-
     def _connect(self) -> None:
-        for plot in (self._plot, self._strip):
-            box = plot.getViewBox()
-            box.scrubbed.connect(self._on_scrubbed)
-            box.selected.connect(self._on_selected)
-            box.deselected.connect(self._on_deselected)
+        plots = self.plots
+        plots.scrubbed.connect(self._on_scrubbed)
+        plots.selected.connect(self._on_selected)
+        plots.deselected.connect(self._on_deselected)
         # At once and not by the timer: Qt would paint the old curves in the new range, and then all of it again.
-        self._plot.getViewBox().sigXRangeChanged.connect(self._draw)
-        self._plot.getViewBox().sigResized.connect(self._redraw.start)
-        self._overlays[0].region.sigRegionChanged.connect(self._on_region_dragged)
+        plots.view_changed.connect(self._draw)
+        plots.resized.connect(self._redraw.start)
         header = self._header
         header.face_chosen.connect(self._on_face_chosen)
         header.signal_toggled.connect(self._on_signal_toggled)
@@ -317,15 +244,8 @@ class Timeline(QWidget):
         self.selection_s = None
 
     @Slot()
-    def _on_region_dragged(self) -> None:
-        start_s, end_s = self._overlays[0].region.getRegion()
-        self._on_selected(float(start_s), float(end_s))
-
-    @Slot()
     def _on_marks_changed(self) -> None:
-        theme = theme_of(self)
-        for items, named in zip(self._mark_items, (True, False), strict=True):
-            items.show(self.marks.marks, theme, named=named)
+        self.plots.show_marks(self.marks.marks, theme_of(self))
 
     @Slot(int)
     def _on_face_chosen(self, face_id: int) -> None:
@@ -343,84 +263,24 @@ class Timeline(QWidget):
         self.show_span(centre_s - (centre_s - start_s) * factor, centre_s + (end_s - centre_s) * factor)
 
     def _limit_view(self) -> None:
-        recording, box = self._recording, self._plot.getViewBox()
-        if recording is None or not len(recording):
-            box.setLimits(xMin=None, xMax=None, minXRange=None)
-            return
-        room_s = max(recording.duration_s * 0.02, _LEAST_SPAN_S)
-        follow_s = self.follow_s or 0.0
-        box.setLimits(
-            xMin=min(recording.start_s, recording.end_s - follow_s) - room_s,
-            xMax=recording.end_s + room_s,
-            minXRange=_LEAST_SPAN_S,
-        )
+        self.plots.limit_view(self._recording, self.follow_s or 0.0)
 
     @Slot()
     def _draw(self) -> None:
         self._redraw.stop()
-        recording, box = self._recording, self._plot.getViewBox()
-        columns = max(round(box.width() * self.devicePixelRatioF()), 1)
-        if recording is None or not len(recording):
-            for curve in self._curves.values():
-                curve.setData([], [])
-            self._ribbon.set_rows([], QRectF(), 1.0)
-            self._name_rows(())
-            return
-        start_s, end_s = self.view_s
-        if self._face_id is not None:
-            series = recording.series(self._face_id)
-            for key, curve in self._curves.items():
-                line = polyline(
-                    series.time_s, signal_values(key, series, self._labels), series.position, start_s, end_s, columns
-                )
-                curve.setData(line.x, line.y, connect=line.joined, skipFiniteCheck=True)
-        else:
-            for curve in self._curves.values():
-                curve.setData([], [])
-        self._draw_ribbon(recording, start_s, end_s, columns)
-        # Moves the items now. Left to the paint event, as pyqtgraph does, it would make Qt paint all of it twice.
-        self._graphics.scene().prepareForPaint()
+        self.plots.draw(self._recording, self._face_id)
 
-    def _draw_ribbon(self, recording: Recording, start_s: float, end_s: float, columns: int) -> None:
-        faces = recording.faces()
-        rows = []
-        for face_id in faces:
-            series = recording.series(face_id)
-            rows.append(
-                runs(series.time_s, series.expression, recording.time_s, series.position, start_s, end_s, columns)
-            )
-        bounds = QRectF(recording.start_s, 0, recording.duration_s, max(len(faces), 1))
-        self._ribbon.set_rows(rows, bounds, self._plot.getViewBox().width() / max(end_s - start_s, 1e-9))
-        if faces != self._named_faces:
-            self._name_rows(faces)
+    def _signal_colours(self) -> dict[str, QColor]:
+        return {key: self.signal_colour(key) for key in self._signals}
 
-    def _name_rows(self, faces: tuple[int, ...]) -> None:
-        self._named_faces = faces
-        self._strip.getAxis("left").setTicks([[(row + 0.5, f"face {face}") for row, face in enumerate(faces)]])
-        self._strip.setYRange(0, max(len(faces), 1), padding=0)
-        self._size_rows(len(faces))
-
-    def _size_rows(self, faces: int) -> None:
-        rows = min(max(faces, 1), _MOST_ROWS)
-        height_px = rows * max(_ROW_PX, self.fontMetrics().height() + 4) + self.fontMetrics().height() + 12
-        self._strip.setFixedHeight(height_px)
+    def _show_signals(self) -> None:
+        colours = self._signal_colours()
+        self.plots.set_signals(colours)
+        self._header.set_signals(self._signals, colours, signal_names(self._labels))
 
     def _apply_theme(self) -> None:
-        theme: Theme = theme_of(self)
-        self._graphics.setBackground(theme.surface)
-        for plot in (self._plot, self._strip):
-            for name in ("left", "bottom"):
-                axis = plot.getAxis(name)
-                axis.setPen(theme.line)
-                axis.setTextPen(theme.text_dim)
-                axis.setStyle(tickFont=self.font())
-        for key, curve in self._curves.items():
-            curve.setPen(self._pen(key))
-        for overlay in self._overlays:
-            overlay.set_theme(theme)
-        self._header.set_signals(
-            self._signals, {key: self.signal_colour(key) for key in self._signals}, signal_names(self._labels)
-        )
+        self.plots.set_theme(theme_of(self), self.font())
+        self._show_signals()
         self._on_marks_changed()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
@@ -429,13 +289,21 @@ class Timeline(QWidget):
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and hasattr(self, "_watch"):
             self._apply_theme()
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802
-        """Watches the recording while it is seen."""
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Watches the recording while it is seen; its first painting waits until all around it is painted."""
         super().showEvent(event)
+        if not self._painted:
+            self._painted = True
+            self.plots.setUpdatesEnabled(False)
+            QTimer.singleShot(_FIRST_PAINT_MS, self, self._on_first_paint)
         self._watch.start()
         self.refresh()
 
-    def hideEvent(self, event: Any) -> None:  # noqa: N802
+    @Slot()
+    def _on_first_paint(self) -> None:
+        self.plots.setUpdatesEnabled(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
         """Rests while it is not."""
         self._watch.stop()
         super().hideEvent(event)

@@ -23,25 +23,25 @@ def with_alpha(colour: QColor, alpha: int) -> QColor:
 
 
 class MarkItems:
-    """The drawings of all marks in one plot."""
+    """The drawings of all marks in one view."""
 
-    def __init__(self, plot: Any) -> None:
-        self._plot = plot
+    def __init__(self, view: pg.ViewBox) -> None:
+        self._view = view
         self._items: list[Any] = []
 
     def show(self, marks: Sequence[Mark], theme: Theme, *, named: bool) -> None:
         """Draws them anew."""
         for item in self._items:
-            self._plot.removeItem(item)
+            self._view.removeItem(item)
         self._items = [self._draw(mark, theme, named) for mark in marks]
         for item in self._items:
-            self._plot.addItem(item, ignoreBounds=True)
+            self._view.addItem(item, ignoreBounds=True)
 
     def _draw(self, mark: Mark, theme: Theme, named: bool) -> Any:
         if mark.kind is MarkKind.POINT:
             line = pg.InfiniteLine(mark.start_s, pen=pg.mkPen(theme.text, width=1))
             if named:
-                _Label(line, mark.name, theme, self._plot.getViewBox())
+                _Label(line, mark.name, theme, self._view)
             line.setZValue(_MARKS_Z)
             return line
         excluded = mark.kind is MarkKind.EXCLUDED
@@ -52,7 +52,7 @@ class MarkItems:
         )
         region.setZValue(_SELECTION_Z)
         if named:
-            _Label(region.lines[0], mark.name, theme, self._plot.getViewBox())
+            _Label(region.lines[0], mark.name, theme, self._view)
         return region
 
 
@@ -77,16 +77,16 @@ class _Label(pg.InfLineLabel):  # type: ignore[misc]
 
 
 class Overlay:
-    """Cursor and selection of one plot."""
+    """Cursor and selection of one view."""
 
-    def __init__(self, plot: Any, *, movable: bool) -> None:
+    def __init__(self, view: pg.ViewBox, *, movable: bool) -> None:
         self.cursor = pg.InfiniteLine(0.0)
         self.cursor.setZValue(_CURSOR_Z)
         self.region = pg.LinearRegionItem((0.0, 0.0), movable=movable)
         self.region.setZValue(_SELECTION_Z)
         self.region.hide()
-        plot.addItem(self.cursor, ignoreBounds=True)
-        plot.addItem(self.region, ignoreBounds=True)
+        view.addItem(self.cursor, ignoreBounds=True)
+        view.addItem(self.region, ignoreBounds=True)
 
     def set_theme(self, theme: Theme) -> None:
         """Colours."""

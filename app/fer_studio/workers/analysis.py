@@ -17,6 +17,7 @@ from fer_studio.live.analyser import LiveAnalyser
 from fer_studio.quiet import ignore_library_warnings, quiet_native_stderr
 from fer_studio.workers.abandon import Abandoned, call_abandonable
 from fer_studio.workers.capture import Captured
+from fer_studio.workers.libraries import load_libraries
 from fer_studio.workers.mailbox import Mailbox
 from fer_studio.workers.meter import RateMeter
 from fer_studio.workers.priority import give_way
@@ -124,6 +125,7 @@ class AnalysisThread(QThread):
             analyser.close()
 
     def _load(self) -> LiveAnalyser:
+        load_libraries()
         from fer_core.infer.pipeline import Pipeline
 
         ignore_library_warnings()

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 from fer_core.media.errors import MediaError
 from fer_core.types import Frame
 from fer_studio.workers.abandon import Abandoned, call_abandonable
+from fer_studio.workers.libraries import load_libraries
 from fer_studio.workers.mailbox import Mailbox
 from fer_studio.workers.meter import RateMeter
 
@@ -55,6 +56,7 @@ def open_live_source(request: CameraRequest) -> LiveSource:
         MediaError: it cannot be used.
     """
     # OpenCV and PyAV are slow to load: not before the window is there.
+    load_libraries()
     from fer_core.media.file_camera import open_camera
 
     return open_camera(

@@ -42,7 +42,16 @@ def test_review_exports_through_its_menu_line(opened: ReviewWorkspace, folder: P
 def test_review_asks_for_other_layouts(opened: ReviewWorkspace, folder: Path, qtbot: QtBot) -> None:
     with qtbot.waitSignal(opened.layout_requested) as caught:
         opened.exports._media_actions[0].trigger()
-    assert caught.args == [folder / "clip.mp4", "openface"]
+    assert caught.args == [folder / "clip.mp4", "openface", None]
+    exports = opened.exports
+    assert not exports._part.isEnabled()
+    opened.timeline.selection_s = (0.2, 0.6)
+    exports._part.trigger()
+    with qtbot.waitSignal(opened.layout_requested) as caught:
+        exports._media_actions[1].trigger()
+    assert caught.args == [folder / "clip.mp4", "pyfeat", (0.2, 0.6)]
+    opened.timeline.selection_s = None
+    assert not exports._part.isChecked()
 
 
 def test_review_exports_plots_as_picture_and_as_lines(opened: ReviewWorkspace, folder: Path) -> None:
@@ -89,9 +98,9 @@ def test_export_video_draws_as_the_command_line_does(folder: Path) -> None:
         float(np.abs(one.to_ndarray(format="gray").astype(int) - other.to_ndarray(format="gray")).mean())
         for one, other in pairs
     ]
-    # The CSV keeps a tenth of a pixel: now and then a box with its panel is drawn one pixel further, and the encoder
-    # carries that on. What is drawn itself makes a difference of more than 15.
-    assert differences[0] < 0.1
+    # The CSV keeps a tenth of a pixel: now and then a box (a difference of 2 to 3) or its panel too is drawn one pixel
+    # further, and the encoder carries that on. What is drawn itself makes a difference of more than 15.
+    assert differences[0] < 4.0
     assert max(differences) < 12.0
 
 
