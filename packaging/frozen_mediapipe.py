@@ -1,7 +1,7 @@
 """Runtime hook of the frozen program: ``import mediapipe`` without its ready-made solutions and tasks.
 
-MediaPipe's own ``__init__`` imports all of them, and with them matplotlib, jax and sounddevice. fer_core runs graphs of
-its own, for which the bindings and the messages imported here are enough.
+MediaPipe's own ``__init__`` imports all of them, and with them matplotlib, jax and sounddevice. fer_core runs a graph
+of its own, for which the bindings and the message imported here are enough.
 """
 
 import sys
@@ -13,11 +13,7 @@ from types import ModuleType
 
 class _BareLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
-        # Being imported makes protobuf messages known: the options of our graphs, and what a graph hands over.
-        import mediapipe.calculators.core.split_vector_calculator_pb2
-        import mediapipe.calculators.tensor.image_to_tensor_calculator_pb2
-        import mediapipe.calculators.tensor.inference_calculator_pb2
-        import mediapipe.calculators.tensor.tensors_to_floats_calculator_pb2
+        # Being imported makes the message known that our graph hands over.
         import mediapipe.framework.formats.detection_pb2  # noqa: F401
 
 

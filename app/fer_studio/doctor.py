@@ -22,10 +22,7 @@ PACKAGES = (
 _OPTIONAL_PACKAGES = ("torch",)
 #: Needed by the window alone; nothing here imports them.
 _WINDOW_PACKAGES = ("PySide6", "pyqtgraph")
-_MEDIAPIPE_MODELS = (
-    "face_landmark/face_landmark.tflite",
-    "face_detection/face_detection_full_range_sparse.tflite",
-)
+_MEDIAPIPE_MODEL = "face_detection/face_detection_full_range_sparse.tflite"
 
 #: Libraries of the system, by the Debian package that has them.
 OPENCV_LIBRARIES = {"libgl1": "libGL.so.1", "libglib2.0-0": "libgthread-2.0.so.0"}
@@ -193,10 +190,9 @@ def _face_models() -> Iterator[Finding]:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("mediapipe is not installed")
     folder = Path(spec.origin).parent / "modules"
-    missing = [name for name in _MEDIAPIPE_MODELS if not (folder / name).is_file()]
-    if missing:
+    if not (folder / _MEDIAPIPE_MODEL).is_file():
         remedy = 'pip install --force-reinstall "mediapipe==0.10.21"'
-        yield Finding("face models", f"missing: {', '.join(missing)}", ok=False, blocks=True, remedy=remedy)
+        yield Finding("face models", f"missing: {_MEDIAPIPE_MODEL}", ok=False, blocks=True, remedy=remedy)
         return
     import numpy as np
 
@@ -204,7 +200,7 @@ def _face_models() -> Iterator[Finding]:
 
     with quiet_native_stderr(), FaceTracker(1) as tracker:
         tracker.update(np.zeros((360, 640, 3), np.uint8), 0.0)
-    yield Finding("face models", f"{len(_MEDIAPIPE_MODELS)} of MediaPipe load and run")
+    yield Finding("face models", "MediaPipe's detector and mesh load and run")
 
 
 def _video() -> Iterator[Finding]:

@@ -11,9 +11,7 @@ from fer_core.faces.roi import Roi, roi_from_box, roi_from_landmarks
 
 @pytest.fixture(scope="module")
 def mesh():
-    network = MeshNetwork()
-    yield network
-    network.close()
+    return MeshNetwork()
 
 
 @pytest.fixture(scope="module")

@@ -117,7 +117,7 @@ def test_baseline_survives_a_round_trip_through_its_file(made: SimpleNamespace, 
 def test_baseline_refuses_files_that_are_none_or_of_another_model(made: SimpleNamespace, tmp_path: Path):
     card, path = made.card(), tmp_path / "me.json"
     Baseline.from_affects([made.affect(np.random.default_rng(3))], NeutralReference.of_card(card)).save(path, card)
-    with pytest.raises(BaselineError, match=r"was made with model \['made', '7'\]"):
+    with pytest.raises(BaselineError, match=r"was made with model made 7,"):
         Baseline.load(path, made.card(version="8"))
     content = json.loads(path.read_text())
     for changes in ({"au_probs": [0.5]}, {"va": [2, 0]}, {"va": [float("nan"), 0]}, {"expression_probs": [1.0] * 8}):

@@ -78,9 +78,8 @@ class StillFaceFinder:
         return StillFace(self._whole(image_rgb_u8), None, 0.0, LandmarkSource.NONE)
 
     def close(self) -> None:
-        """Ends the networks' threads."""
+        """Ends the detector's threads."""
         self._detector.close()
-        self._mesh.close()
 
     def _detected(self, image_rgb_u8: ImageU8) -> Roi | None:
         detections = self._detector.run(image_rgb_u8)

@@ -2,8 +2,9 @@
 
 A face once found is followed by its mesh: the mesh of one frame says where to read the mesh of the next, as in
 MediaPipe's own pipeline. New faces are searched for with the detector, on every frame while nobody is followed or
-somebody was just lost, otherwise every ``SEARCH_INTERVAL_S``: the network that finds faces costs twice as much as the
-one that reads them, and people seldom appear twice a second.
+somebody was just lost, otherwise every ``SEARCH_INTERVAL_S``: the network that finds faces costs three times as much as
+the one that reads them, and people seldom appear twice a second. Where frames are far apart (few a second, or many
+dropped), every one is searched.
 
 The work has two halves, which may overlap for successive frames: ``find`` runs the networks, ``describe`` does the
 arithmetic (pose, quality, identity).
@@ -29,6 +30,8 @@ from fer_core.types import Box, Face, Floats, ImageU8, Status
 DEFAULT_MAX_FACES = 4
 #: Time of the media between searches for further faces while some are followed and there is room for more.
 SEARCH_INTERVAL_S = 0.5
+#: Time of the media after which a face may be anywhere: it is looked for instead of followed.
+FOLLOW_S = 0.1
 #: A face that moved farther than this share of its region's side since the frame before is read a second time, in the
 #: region where it now is: off centre, the mesh is bent enough to look like another head.
 REFIT_MOVE = 0.08
@@ -77,7 +80,7 @@ class FaceTracker:
         """Forgets everybody: the next frame is the first of another recording."""
         self._identity = IdentityTracker()
         self._rois: list[Roi] = []
-        self._searched_s = -math.inf
+        self._found_s = self._searched_s = -math.inf
         self._searches = 0
 
     def find(self, image_rgb_u8: ImageU8, time_s: float) -> tuple[FoundFace, ...]:
@@ -87,12 +90,17 @@ class FaceTracker:
             image_rgb_u8: (H, W, 3).
             time_s: its time in the media, larger than that of the frame before.
         """
-        found = self._follow(image_rgb_u8)
+        searched = time_s - self._found_s > FOLLOW_S
+        found = self._search(image_rgb_u8, [], everywhere=True) if searched else []
+        found = found or self._follow(image_rgb_u8)
         lost = len(found) < len(self._rois)
         due = time_s - self._searched_s >= SEARCH_INTERVAL_S
-        if len(found) < self._max_faces and (due or lost or not found):
+        if not searched and len(found) < self._max_faces and (due or lost or not found):
             found = self._search(image_rgb_u8, found)
+            searched = True
+        if searched:
             self._searched_s = time_s
+        self._found_s = time_s
         self._rois = [f.roi for f in found]
         return tuple(found)
 
@@ -119,9 +127,8 @@ class FaceTracker:
         return self.describe_still(image_rgb_u8, self.find_still(image_rgb_u8))
 
     def close(self) -> None:
-        """Ends the networks' threads."""
+        """Ends the detector's threads."""
         self._detector.close()
-        self._mesh.close()
 
     def __enter__(self) -> FaceTracker:
         return self

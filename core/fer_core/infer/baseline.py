@@ -183,8 +183,9 @@ class Baseline:
         labels = (content.get("expressions"), content.get("action_units"))
         made_with = content.get("model")
         if made_with != [card.name, card.version] or labels != (list(card.expressions), list(card.action_units)):
+            maker = " ".join(map(str, made_with)) if isinstance(made_with, list) else "unknown"
             raise BaselineError(
-                f"{path}: was made with model {made_with}, this is {[card.name, card.version]}; "
+                f"{path}: was made with model {maker}, this is {card.name} {card.version}; "
                 "make the baseline again with this model"
             )
         return cls(*_answer(content, card, str(path)), NeutralReference.of_card(card))

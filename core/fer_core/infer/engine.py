@@ -12,6 +12,7 @@ import onnxruntime
 
 from fer_core.assets import asset_path
 from fer_core.infer.model_card import CARD_KEY, ModelCard, ModelError
+from fer_core.onnx_session import session_options
 from fer_core.types import Affect, Floats, ImageU8
 
 #: Choices of ``--device`` and the ONNX Runtime provider behind each.
@@ -43,18 +44,14 @@ class Engine:
     def __init__(self, model: Path | None = None, device: str = "auto", threads: int = 1) -> None:
         self.path = model or asset_path(*DEFAULT_MODEL)
         provider = choose_provider(device)
-        # Windows builds hand events to the operating system; no build of the pinned range sends anything itself.
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options = session_options(threads)
         providers = [provider] if provider == PROVIDERS["cpu"] else [provider, PROVIDERS["cpu"]]
         try:
             self._session = onnxruntime.InferenceSession(str(self.path), options, providers=providers)
         except Exception as error:  # ONNX Runtime raises many unrelated types
-            raise ModelError(f"{self.path}: cannot be loaded as an ONNX model ({error})") from error
+            raise ModelError(
+                f"{self.path}: cannot be loaded as an ONNX model; give a file of fer-core export ({error})"
+            ) from error
         metadata = self._session.get_modelmeta().custom_metadata_map
         if CARD_KEY not in metadata:
             raise ModelError(f"{self.path}: has no model card; export it with: fer-core export")
