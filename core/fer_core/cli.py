@@ -11,23 +11,24 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from fer_core import __version__
 from fer_core.augment.semantic.recipe import load_vae_gan_recipe, names_vae_gan, shipped_vae_gans
 from fer_core.augment.synthesize_command import add_synthesize
+from fer_core.cli_tables import print_figures, table
 from fer_core.data.aligned_faces import aligned_faces, read_samples
 from fer_core.data.archive import DataError
 from fer_core.evaluate.evaluate import Predict, predict_shard
 from fer_core.evaluate.evaluation import Evaluation
+from fer_core.evaluate.probe_command import add_probe
 from fer_core.evaluate.thresholds import chosen_au_thresholds, read_au_thresholds
 from fer_core.infer.engine import Engine, cpu_count, file_sha256
 from fer_core.infer.model_card import ModelError
-from fer_core.labels import FACS_NAMES, au_column
+from fer_core.models.morphable_command import add_morphable
 from fer_core.train.recipe import RecipeError, load_recipe, shipped_recipes
 
 #: Modules of the ``train`` extra and the packages that bring them.
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--au-thresholds-from {options.split}: those faces are measured; choose thresholds on others")
     try:
         options.run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
@@ -65,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if module not in _EXTRA_PACKAGES:
             raise
         return _failed(f"this needs {_EXTRA_PACKAGES[module]}, which is not installed; install it with: {_INSTALL}")
+    except BrokenPipeError:  # whoever read along (``| head``) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (DataError, RecipeError, ModelError, ValueError, OSError) as error:
         return _failed(str(error))
     return 0
@@ -93,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="NAME",
         help="data sets of fer-core recipes (default: the shipped model's)",
+    )
+    prepare.add_argument(
+        "--alignment",
+        choices=("points", "eyes"),
+        default="points",
+        help="by five points, as the program aligns, or by the eyes alone, to compare (default: %(default)s)",
     )
     _add_jobs(prepare)
 
@@ -127,6 +137,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--report", type=Path, metavar="DIR", help="write a page with pictures")
     _add_jobs(evaluate)
 
+    add_probe(commands)
+
     export = commands.add_parser("export", help="checkpoint to ONNX with a model card")
     export.set_defaults(run=_export)
     export.add_argument("--checkpoint", type=Path, required=True, metavar="FILE")
@@ -147,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     add_synthesize(commands)
+    add_morphable(commands)
 
     recipes = commands.add_parser("recipes", help="list the shipped recipes, and the data sets that can be read")
     recipes.set_defaults(run=_recipes)
@@ -202,15 +215,17 @@ def _override(text: str) -> tuple[str, str]:
 
 
 def _prepare(options: argparse.Namespace) -> None:
+    from fer_core.data.alignment import ALIGNMENTS
     from fer_core.data.prepare import DEFAULT_DATASETS, MANIFEST, prepare
 
     datasets = options.datasets or DEFAULT_DATASETS
-    manifest = prepare(options.root, options.out, options.jobs, datasets=datasets)
+    geometry = ALIGNMENTS[options.alignment]
+    manifest = prepare(options.root, options.out, options.jobs, geometry, datasets=datasets)
     rows = [("data set", "train", "valid", "test", "mesh found", "dropped")]
     for name, about in manifest["datasets"].items():
         counts = (str(about["images"].get(split, 0)) for split in ("train", "valid", "test"))
         rows.append((name, *counts, f"{about['landmark_coverage']:.1%}", str(sum(about["dropped"].values()))))
-    print(_table(rows))
+    print(table(rows))
     print(f"{options.out / MANIFEST}: counts, reasons, and how the labels were made")
 
 
@@ -264,7 +279,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(page, file=sys.stderr)
     text = json.dumps(figures, indent=1, allow_nan=False)
     if options.json is None:
-        _print_figures(figures)
+        print_figures(figures)
     elif options.json == "-":
         print(text)
     else:
@@ -329,10 +344,10 @@ def _recipes(options: argparse.Namespace) -> None:
     from fer_core.data.readers.registry import DATASETS
 
     recipes = sorted(shipped_recipes().items())
-    print(_table([(name, f"{recipe.epochs} epochs", recipe.description) for name, recipe in recipes]))
+    print(table([(name, f"{recipe.epochs} epochs", recipe.description) for name, recipe in recipes]))
     print("\nGenerators of faces, which train takes too.\n")
     generators = shipped_vae_gans().items()
-    print(_table([(name, f"{recipe.epochs} epochs", recipe.description) for name, recipe in generators]))
+    print(table([(name, f"{recipe.epochs} epochs", recipe.description) for name, recipe in generators]))
     print("\nData sets. Their owners' terms decide; those under licence are asked for where it says.\n")
     for dataset in DATASETS:
         print(f"{dataset.name}: {dataset.about}; {', '.join(dataset.labels)}")
@@ -344,61 +359,6 @@ def _let_threads_sleep() -> None:
     # Threads that spin while they wait take the cores from those that have work: where others compute beside the
     # training (two shared cores), sleeping made it three times as fast.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-# ---- text
-
-
-def _print_figures(figures: Mapping[str, Any]) -> None:
-    model = figures["model"]
-    print(f"{model['name']} {model['version']} on {figures['dataset']}, {figures['split']}: {figures['rows']} faces")
-    headlines = [
-        ("accuracy", "accuracy", "expression_rows"),
-        ("macro F1", "macro_f1", "expression_rows"),
-        ("calibration error", "calibration_error", "expression_rows"),
-        ("CCC valence", "ccc_valence", "va_rows"),
-        ("CCC arousal", "ccc_arousal", "va_rows"),
-        ("action units, mean AUC", "au_auc", "au_rows"),
-        ("action units, mean F1", "au_f1", "au_rows"),
-        ("action units, mean F1, chosen thresholds", "au_f1_chosen", "au_rows"),
-    ]
-    rows = [("measure", "value", "95 % interval", "faces")]
-    for label, key, count in headlines:
-        if figures[count] and key in figures:
-            low, high = figures["intervals"].get(key, (None, None))
-            interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
-            rows.append((label, _number(figures[key]), interval, str(figures[count])))
-    print("\n" + _table(rows))
-    if figures["expression_rows"]:
-        header = ("expression", "precision", "recall", "F1", "faces", "valence, arousal", "from the origin")
-        classes: list[tuple[str, ...]] = [header]
-        for name, about in figures["expressions"].items():
-            scores = (_number(about[key]) for key in ("precision", "recall", "f1"))
-            place = ", ".join(_number(v) for v in about["mean_va_pred"])
-            classes.append((name, *scores, str(about["support"]), place, _number(about["mean_va_distance"])))
-        print("\n" + _table(classes))
-    if figures["au_rows"]:
-        columns = {"auc": "AUC", "f1": "F1"}
-        if "au_f1_chosen" in figures:
-            columns |= {"f1_chosen": "F1, chosen", "threshold": "threshold"}
-        units: list[tuple[str, ...]] = [("unit", "", *columns.values(), "present", "faces")]
-        for unit, facs_name in FACS_NAMES.items():
-            about = figures["action_units"].get(au_column(unit))
-            if about and about["rows"]:
-                scores = (_number(about[key]) for key in columns)
-                units.append((au_column(unit), facs_name, *scores, str(about["positives"]), str(about["rows"])))
-        print("\n" + _table(units))
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:z.3f}"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns aligned with spaces."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
 
 
 if __name__ == "__main__":

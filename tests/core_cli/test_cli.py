@@ -247,3 +247,12 @@ def test_cli_names_the_missing_extra_with_exit_1(
     assert done.stderr.count("\n") == 1
     assert any(f"needs {name}, which is not installed" in done.stderr for name in package.split("|"))
     assert 'pip install "fer-studio[train]"' in done.stderr
+
+
+def test_recipes_ends_quietly_when_nobody_reads_on():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "fer_core.cli", "recipes"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")

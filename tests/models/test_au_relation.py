@@ -83,3 +83,18 @@ def test_au_relation_options_are_checked():
         AuRelationOptions(node_size=0)
     with pytest.raises(ValueError, match=f"between 1 and the {len(ACTION_UNITS)} action units"):
         AuRelationHead(4, len(EXPRESSIONS), len(ACTION_UNITS), AuRelationOptions(neighbours=99))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_au_relation_gradcheck(training):
+    torch.manual_seed(0)
+    head = (
+        AuRelationHead(5, 3, 4, AuRelationOptions(node_size=6, neighbours=2, attention_size=3)).double().train(training)
+    )
+    x = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
+
+    def answers(pooled):
+        outputs = head(Features(pooled))
+        return outputs.expression_logits, outputs.va, outputs.au_logits
+
+    assert torch.autograd.gradcheck(answers, x)

@@ -50,6 +50,20 @@ def test_recurrent_equals_a_naive_gru_over_the_cnn(make_network, clips, layers):
     assert outputs.au_logits.shape == (2 * T, 18)
 
 
+def test_recurrent_gradcheck(make_network):
+    torch.manual_seed(0)
+    network = make_network(RecurrentOptions(hidden=4)).double()
+    frames = torch.randn(2, T, network.gru.input_size, dtype=torch.float64) * 0.3
+
+    def answers(values):
+        hidden, _ = network.sequence(values)
+        return network.va(hidden[:, -1]).tanh()
+
+    some = torch.randn(2, T, 3, dtype=torch.float64, requires_grad=True)
+    spread = torch.randn(3, network.gru.input_size, dtype=torch.float64) * 0.2
+    assert torch.autograd.gradcheck(lambda t: answers(frames + t @ spread), some)
+
+
 def test_recurrent_answers_for_the_last_frame(make_network, clips):
     last = make_network(RecurrentOptions(hidden=6))
     every = make_network(RecurrentOptions(hidden=6, every_frame=True))

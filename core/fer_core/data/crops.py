@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from fer_core.data.alignment import AlignedFaceFinder
 from fer_core.data.archive import Archive
 from fer_core.faces.align import CropGeometry
-from fer_core.faces.still import StillFaceFinder
 from fer_core.types import ImageU8
 
 _CHUNK = 16
 #: Images given to the processes at a time: finished crops wait for the reader, and must not pile up.
 _PORTION = 512
-_worker: dict[str, tuple[Archive, StillFaceFinder]] = {}
+_worker: dict[str, tuple[Archive, AlignedFaceFinder]] = {}
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def aligned_crops(
         processes: with 1, the work is done in this process.
     """
     if processes == 1:
-        archive, finder = Archive(root, dataset), StillFaceFinder(geometry)
+        archive, finder = Archive(root, dataset), AlignedFaceFinder(geometry)
         try:
             yield (_find(archive, finder, path) for path in paths)
         finally:
@@ -48,13 +48,12 @@ def aligned_crops(
 
 def _start(root: Path, dataset: str, geometry: CropGeometry) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent answers it
-    _worker["tools"] = (Archive(root, dataset), StillFaceFinder(geometry))
+    _worker["tools"] = (Archive(root, dataset), AlignedFaceFinder(geometry))
 
 
 def _crop(path: str) -> tuple[ImageU8, str]:
     return _find(*_worker["tools"], path)
 
 
-def _find(archive: Archive, finder: StillFaceFinder, path: str) -> tuple[ImageU8, str]:
-    face = finder.find(archive.image(path))
-    return face.crop_rgb_u8, face.source.value
+def _find(archive: Archive, finder: AlignedFaceFinder, path: str) -> tuple[ImageU8, str]:
+    return finder.find(archive.image(path))

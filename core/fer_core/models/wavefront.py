@@ -38,3 +38,10 @@ def read_wavefront(path: Path) -> tuple[Doubles, npt.NDArray[np.int32]]:
     if found.size and (found.min() < 0 or found.max() >= len(vertices)):
         raise ValueError(f"{path}: a face names vertex {found.max() + 1} of {len(vertices)}")
     return np.array(vertices), found
+
+
+def write_wavefront(path: Path, vertices: Doubles, triangles: npt.NDArray[np.int32]) -> None:
+    """Writes vertices (N, 3) and triangles (T, 3), counted from 0."""
+    lines = [f"v {x:.6g} {y:.6g} {z:.6g}" for x, y, z in vertices.tolist()]
+    lines += [f"f {a + 1} {b + 1} {c + 1}" for a, b, c in triangles.tolist()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

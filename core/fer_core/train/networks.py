@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from fer_core.data.dataset import Labels
+from fer_core.data.errors import DataError
 from fer_core.data.label_correlation import conditional_votes, label_correlation
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.models.backbones import create_backbone
@@ -107,6 +108,24 @@ def set_mode(network: nn.Module, stage: Stage) -> None:
     except AttributeError as error:
         known = ", ".join(name for name, _ in network.named_modules() if 0 < name.count(".") < 3)
         raise RecipeError(f"stages, frozen: {error}; known: {known}") from None
+
+
+def read_trained(path: Path) -> tuple[nn.Module, Recipe, Mapping[str, Any]]:
+    """As :func:`load_trained`, with the recipe, and for a file that a person named.
+
+    Raises:
+        DataError: when it cannot be read, or is no checkpoint of this version.
+    """
+    try:
+        network, content = load_trained(path)
+        return network, recipe_from_dict(content["recipe"], str(path)), content
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); check --checkpoint") from error
+    except RecipeError:
+        raise
+    except Exception as error:  # on a file of another kind PyTorch's unpickler stumbles in any way, IndexError too
+        reason = str(error).strip().split("\n")[0]  # its own messages go on for many lines
+        raise DataError(f"{path}: is no checkpoint of this version ({reason}); train again") from error
 
 
 def load_trained(path: Path) -> tuple[nn.Module, Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from torch import nn
 
 from fer_core.augment.semantic import training
 from fer_core.augment.semantic.measuring import measure
-from fer_core.augment.semantic.recipe import VaeGanRecipe
+from fer_core.augment.semantic.recipe import VaeGanRecipe, shipped_vae_gans
 from fer_core.augment.semantic.sampling import load_augmenter
 from fer_core.augment.semantic.training import CHECKPOINT, VAE_GAN, follow, train_vae_gan
 from fer_core.labels import EXPRESSIONS
@@ -50,6 +50,14 @@ def shards(toys):
 @pytest.fixture(scope="module")
 def whole_run(shards, tmp_path_factory):
     return train_vae_gan(replace(TINY, samples=3), shards, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(shipped_vae_gans()))
+def test_shipped_vae_gan_trains_at_its_size(name, shards, tmp_path):
+    tiny = replace(shipped_vae_gans()[name], width=2, latent=4, embedding=2, epochs=1, batch_size=8, samples=2)
+    made = load_augmenter(train_vae_gan(tiny, shards, tmp_path))
+    assert made.recipe["size_px"] == shipped_vae_gans()[name].size_px
 
 
 def interrupt_at(patch: pytest.MonkeyPatch, step: int) -> None:
