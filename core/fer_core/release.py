@@ -1,4 +1,4 @@
-"""From a finished training run to a model that can be shipped: temperature, neutral reference, model card, ONNX.
+"""From a finished run to a model that can be shipped: implied units, temperature, neutral reference, card, ONNX.
 
 :mod:`fer_core.export` writes the file and checks its parity; what is measured and said of the model comes from here.
 """
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from fer_core.data.alignment import by_single_points
 from fer_core.data.archive import DataError
 from fer_core.data.dataset import ShardDataset, ordered_batches
 from fer_core.data.readers.ckplus import NAME as CKPLUS
@@ -27,9 +28,11 @@ from fer_core.faces.align import CropGeometry
 from fer_core.infer.baseline import REFERENCE_KEY, NeutralReference
 from fer_core.infer.model_card import ModelCard
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS, Expression
-from fer_core.train.networks import load_trained
+from fer_core.models.multitask import MultitaskNet
+from fer_core.train.implied_units import teach_implied_units
+from fer_core.train.networks import read_trained
 from fer_core.train.parts import untaught_tasks
-from fer_core.train.recipe import RecipeError, recipe_from_dict
+from fer_core.train.recipe import recipe_from_dict
 from fer_core.train.resolution import resized
 from fer_core.types import Floats
 
@@ -48,8 +51,11 @@ LIMITS = (
     "Contempt, disgust and fear are rare in the training data and often missed.",
     "Valence and arousal of the main data set are derived from expression votes, not rated.",
     "Action units of CK+ are coded at the peak of posed expressions of 80 adults; weak labels from a face landmarker "
-    "extend some of them. A probability is presence, not intensity.",
-    "Not measured: children, strong head turns, covered faces, and differences between groups of people.",
+    "extend some of them. A probability is presence, not intensity. Unit 12 is learned from votes for happiness too, "
+    "and rated low where lip corners rise without a smile.",
+    "Measured to be worse on dark, covered and small faces and where no detector finds the face; on smiles of men "
+    "posed on request; on children below four, of whom one calm face in five is called happiness. Groups of people "
+    "were only compared on posed and on unlabelled photographs.",
 )
 DATA = (
     "FER+ (Barsoum et al. 2016), expression votes, labels MIT licence; images of the FER2013 challenge (Goodfellow et "
@@ -92,7 +98,8 @@ def release(
     Args:
         checkpoint: of :func:`fer_core.train.trainer.train`.
         out: ONNX file to write; the card lands beside it.
-        shards: prepared data; without them no temperature can be fitted and the card has no neutral reference.
+        shards: prepared data; without them no temperature can be fitted, the card has no neutral reference, and units
+            that votes imply (:mod:`fer_core.train.implied_units`) are not taught.
         temperature: None fits it on the validation split of FER+.
         name: of the model.
         version: of the model.
@@ -106,9 +113,15 @@ def release(
     recipe = recipe_from_dict(content["recipe"], str(checkpoint))
     geometry = CropGeometry.from_dict(content["geometry"])
     size_px = recipe.stages[-1].size_px  # what the network ended its training at, it is served at
+    if not by_single_points(geometry):
+        raise DataError(
+            f"{checkpoint}: trained on faces aligned by their eyes, and the program aligns by five points; measure it "
+            "with fer-core probe, or prepare with --alignment points and train again"
+        )
     if any(shard.geometry != geometry for shard in shards):
         raise DataError("the shards are of another crop geometry than the checkpoint; prepare them anew")
     all_figures = dict(figures or {})
+    taught = teach_implied_units(network, shards, recipe) if isinstance(network, MultitaskNet) else ()
     if temperature is None:
         temperature = _fitted_temperature(network, shards, size_px)
     if shards:
@@ -125,7 +138,12 @@ def release(
         limits=LIMITS,
         data=DATA,
         figures=all_figures,
-        training={"recipe": content["recipe"], "steps": content["step"], "temperature": temperature},
+        training={
+            "recipe": content["recipe"],
+            "steps": content["step"],
+            "temperature": temperature,
+            "implied_units": list(taught),
+        },
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     return Release(card, temperature, export_onnx(network, card, out, temperature, size_px))
@@ -156,16 +174,7 @@ def read_figures(paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def _load(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
-    try:
-        network, content = load_trained(checkpoint)
-        recipe = recipe_from_dict(content["recipe"], str(checkpoint))
-    except OSError as error:
-        raise DataError(f"{checkpoint}: cannot be read ({error.strerror or error}); check --checkpoint") from error
-    except RecipeError:
-        raise
-    except Exception as error:  # on a file of another kind PyTorch's unpickler stumbles in any way, IndexError too
-        reason = str(error).strip().split("\n")[0]  # its own messages go on for many lines
-        raise DataError(f"{checkpoint}: is no checkpoint of this version ({reason}); train again") from error
+    network, recipe, content = read_trained(checkpoint)
     tasks = untaught_tasks(recipe)
     if tasks or recipe.frames > 1:
         # What no loss taught would be answered at random, and every column of the program has to mean something.

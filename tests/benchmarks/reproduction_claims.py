@@ -186,7 +186,7 @@ EXPERIMENTS = {
         paper_figure="macro F1 on s-Aff-Wild2 (table 4)",
         epochs=15,
         batch_size=64,
-        learning_rate=1e-3,
+        learning_rate=1e-2,
         variants=(
             Variant("without cross attention", "au_staged_no_attention", "32.2", _SMALL),
             Variant("with cross attention", "au_staged", "33.3", _SMALL),

@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 from fer_core.cli import main
-from fer_core.faces.align import DEFAULT_GEOMETRY
+from fer_core.data.alignment import ALIGNMENTS
+from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
 from fer_core.infer.baseline import NeutralReference
 from fer_core.infer.engine import Engine
 
@@ -101,6 +102,58 @@ def test_export_with_a_given_temperature_needs_no_data(
     card = Engine(model, device="cpu").card
     assert card.training["temperature"] == 1.5
     assert "neutral_reference" not in card.figures
+
+
+@pytest.mark.slow
+def test_probe_measures_a_checkpoint_and_looks_into_its_features(
+    checkpoint: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    report, figures = tmp_path / "report", tmp_path / "probe.json"
+    one = ("probe", "--checkpoint", checkpoint, "--data", shards, "--datasets", "ferplus")
+    assert run(*one, "--split", "valid", "--svm", "linear", "--json", figures, "--report", report) == 0
+    printed = capsys.readouterr().out
+    found = json.loads(figures.read_text())
+    assert found["rows"] == 8
+    assert found["svm"]["kernel"] == "linear"
+    assert f"accuracy of a support vector machine, linear  {found['svm']['svm']:.3f}" in printed
+    outcomes = found["confidence"]
+    assert outcomes["correct"]["count"] + outcomes["wrong"]["count"] == 8
+    page = (report / "report.md").read_text()
+    assert "## In the network" in page
+    for name in ("label-similarity.png", "confusion-ferplus.png", "features-ferplus.png"):
+        assert name in page
+        assert (report / name).read_bytes().startswith(b"\x89PNG")
+    assert run("probe", "--checkpoint", checkpoint, "--data", shards) == 0
+    assert "ckplus128, diffusionfer, ferplus, test" in capsys.readouterr().out
+    assert run("probe", "--checkpoint", checkpoint, "--data", shards, "--datasets", "fer") == 1
+    assert "no shard of fer; there are" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_faces_aligned_by_their_eyes_are_trained_and_probed_but_not_exported(
+    full_root: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    eyes, made = tmp_path / "eyes", tmp_path / "run"
+    common = ("prepare", "--root", full_root, "--datasets", "diffusionfer", "--jobs", 1)
+    assert run(*common, "--out", eyes, "--alignment", "eyes") == 0
+    geometry = CropGeometry.from_dict(json.loads((eyes / "manifest.json").read_text())["geometry"])
+    assert geometry == ALIGNMENTS["eyes"]
+    overrides = ("--set", "batch_size=4", "dropout=0")
+    recipe = checkpoint.parents[1] / "tiny.toml"
+    assert run("train", recipe, "--data", eyes, "--out", made, *overrides) == 0
+    trained = made / "checkpoint.pt"
+    assert run("probe", "--checkpoint", trained, "--data", eyes) == 0
+    capsys.readouterr()
+    assert run("export", "--checkpoint", trained, "--out", tmp_path / "m.onnx", "--temperature", 1) == 1
+    assert "trained on faces aligned by their eyes" in capsys.readouterr().err
+
+    points = tmp_path / "points"
+    assert run(*common, "--out", points) == 0
+    assert run("probe", "--checkpoint", trained, "--data", points) == 1
+    assert "diffusionfer: faces aligned otherwise" in capsys.readouterr().err
+    (points / "diffusionfer.npz").rename(eyes / "other.npz")
+    assert run("train", recipe, "--data", eyes, "--out", tmp_path / "both", *overrides) == 1
+    assert "the shards differ in how their faces were aligned" in capsys.readouterr().err
 
 
 def test_train_and_export_say_what_is_wrong_and_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

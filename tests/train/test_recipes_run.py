@@ -77,7 +77,6 @@ def test_shipped_recipe_trains_everything_that_it_says(name, toys, tmp_path, mon
         frames=min(recipe.frames, 3),
         dropout=0.0,
         drop_path_rate=0.0,
-        refine_steps=min(recipe.refine_steps, 2),
         repeats={},
         at_most={},
     )

@@ -281,7 +281,6 @@ def test_train_in_stages_leaves_the_rest_as_it_was(shards, tmp_path):
         ({"optimizer": {"name": "sgd", "sam_rho": -0.1}}, "sam_rho: expected 0 or more"),
         ({"monitor": "acuracy"}, "monitor: no figure 'acuracy'; did you mean 'accuracy'"),
         ({"frames": 4}, "the head recurrent, and it alone"),
-        ({"head": {"name": "dan"}, "refine_steps": 5}, "set it to 0"),
         ({"stages": (Stage(1, 32, "mouth"),)}, "no stage 'mouth'"),
         ({"sampler": {"name": "age", "file": "none.csv"}}, "none.csv cannot be read"),
         ({"backbone": "no_such_net"}, "no_such_net"),

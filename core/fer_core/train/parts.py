@@ -18,6 +18,7 @@ import torch
 
 from fer_core.augment.semantic.mixing import augment_some
 from fer_core.augment.semantic.sampling import STRENGTH, SemanticAugmenter, load_augmenter
+from fer_core.data.alignment import alignment_points
 from fer_core.data.dataset import Batch, ShardDataset
 from fer_core.data.facial_mask import facial_mask
 from fer_core.data.mixing import Mix, draw_mix, flip_some, label_groups, mix_batch
@@ -193,14 +194,13 @@ def check(recipe: Recipe) -> None:
         raise RecipeError("frames: the head recurrent, and it alone, reads more than 1, such as frames = 16")
     if recipe.head.get("every_frame", False):
         raise RecipeError("head.every_frame: a clip is labelled at its end; leave it out")
-    if recipe.refine_steps and recipe.head["name"] != "linear":
-        raise RecipeError("refine_steps: the second stage refits the linear layers of the head linear; set it to 0")
 
 
+VA_TASK = "valence-arousal"
 #: What a network answers, and the losses that teach it.
 TEACHERS = {
     "expressions": {"votes", "focal", "soft", "logit"},
-    "valence-arousal": {"va_mse", "va_ccc", "va_sectors"},
+    VA_TASK: {"va_mse", "va_ccc", "va_sectors"},
     "action units": {"au", "au_asymmetric"},
 }
 
@@ -268,6 +268,6 @@ def canonical_region(geometry: CropGeometry) -> Floats:
     the regions are in every crop, up to shape and expression of the person.
     """
     vertices = canonical_mesh().vertices_cm[:, :2]
-    matrix = similarity_to_template(vertices[list(geometry.mesh_points)], geometry)
+    matrix = similarity_to_template(alignment_points(vertices, geometry), geometry)
     points_px = vertices @ matrix[:, :2].T + matrix[:, 2]
     return facial_mask(points_px.astype(np.float32), geometry.size_px).astype(np.float32)

@@ -97,15 +97,6 @@ class Recipe:
     """Epochs without a better ``monitor`` after which the run ends and gives its best; 0 never ends early."""
     monitor: str = "accuracy"
     """Figure of :func:`fer_core.train.validation.validate`; more is better."""
-    refine_steps: int = 0
-    """Steps of the second stage on frozen features (:mod:`fer_core.train.refine`); 0 leaves it out."""
-    refine_learning_rate: float = 2e-3
-    refine_penalty: float = 0.01
-    """On the squared change of the heads' weights, in units of each feature's spread."""
-    refine_images: int = 3000
-    """Most images of a data set that the second stage looks at, augmented views counted."""
-    refine_views: int = 4
-    """Most views of one image: itself and augmented ones."""
     checkpoint_every: int = 100
     """Steps between checkpoints."""
     workers: int = 0

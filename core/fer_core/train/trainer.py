@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fer_core.data.dataset import ShardDataset, epoch_batches
 from fer_core.data.shards import Shard
-from fer_core.models.multitask import MultitaskNet, Outputs
+from fer_core.models.multitask import Outputs
 from fer_core.train.amounts import limited
 from fer_core.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from fer_core.train.distil import softened
@@ -34,14 +34,12 @@ from fer_core.train.processes import (
     whole_batch,
 )
 from fer_core.train.recipe import Recipe, RecipeError, recipe_from_dict
-from fer_core.train.refine import refine_heads
 from fer_core.train.resolution import resized
 from fer_core.train.sam import SAM, frozen_running_statistics
 from fer_core.train.validation import validate
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
-REFINED = "refined.pt"
 #: Votes of a stage in which the network teaches itself.
 TAUGHT = "votes-from-epoch-{epoch}.npz"
 _LOG_EVERY = 20
@@ -53,15 +51,17 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     """Trains from the start, or from ``out/checkpoint.pt`` when there is one.
 
     Returns:
-        The checkpoint to export: ``out/checkpoint.pt``; ``out/best.pt`` when the recipe stops early; ``out/refined.pt``
-        when it has a second stage.
+        The checkpoint to export: ``out/checkpoint.pt``, or ``out/best.pt`` when the recipe stops early.
 
     Raises:
         RecipeError: when a name or option of the recipe is not one, a data set that it limits is not there, the
-            checkpoint in ``out`` is of another recipe, or the data does not fill one batch.
+            checkpoint in ``out`` is of another recipe, the shards are aligned differently, or the data does not fill
+            one batch.
     """
     check(recipe)
     shards = limited(recipe, shards)
+    if any(shard.geometry != shards[0].geometry for shard in shards):
+        raise RecipeError("the shards differ in how their faces were aligned; prepare them anew, all in one way")
     out.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_for(recipe)
     torch.manual_seed(recipe.seed)
@@ -173,8 +173,6 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
             save(out / CHECKPOINT)
         if recipe.early_stopping:
             average.load_state_dict(load_checkpoint(out / BEST)["states"]["average"])
-        if recipe.refine_steps:
-            return _refined(recipe, shards, out, average, accelerator, journal, progress)
         return out / (BEST if recipe.early_stopping else CHECKPOINT)
 
 
@@ -236,25 +234,3 @@ def _resume(path: Path, recipe: Recipe, parts: Mapping[str, Any], accelerator: A
         part.load_state_dict(content["states"][name])
     restore_generators(content["generators"], accelerator)
     return Progress(**content["progress"])
-
-
-def _refined(
-    recipe: Recipe,
-    shards: Sequence[Shard],
-    out: Path,
-    average: AveragedModel,
-    accelerator: Accelerator,
-    journal: Journal,
-    progress: Progress,
-) -> Path:
-    """The second stage, on the averaged network; the same in every process, and written by the first."""
-    network = average.module
-    assert isinstance(network, MultitaskNet)
-    refine_heads(network, shards, recipe)
-    valid = ShardDataset(shards, "valid", None, recipe.seed)
-    figures = validate(network, valid, accelerator.device, recipe.stages[-1].size_px)
-    journal.valid(progress.step, figures, refined=True)
-    if accelerator.is_main_process:
-        save_checkpoint(out / REFINED, recipe, shards[0].geometry, progress, {"average": average.state_dict()}, [])
-    accelerator.wait_for_everyone()
-    return out / REFINED

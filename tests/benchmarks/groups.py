@@ -1,0 +1,181 @@
+"""What the shipped model says of groups of people. Run by hand:
+
+    python tests/benchmarks/groups.py --root DATA --cache FOLDER [--model FILE] [--images 5000]
+
+DATA holds webmorph (neutral and smiling photographs, with age, gender and ethnicity as the people state them),
+utkface_part1 (age, gender and race in the file name, as its makers estimated them; no affect) and blendshapes.csv.gz.
+A face of UTKFace counts as smiling where the face landmarker's mean of mouthSmileLeft and mouthSmileRight is 0.5 or
+more, as not smiling below 0.1: another model's word, which may itself differ between groups. Prints Markdown tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_core.data.archive import Archive
+from fer_core.data.crops import aligned_crops
+from fer_core.data.tables import read_table
+from fer_core.data.weak_au import load_blendshapes
+from fer_core.evaluate.metrics import Reals
+from fer_core.infer.engine import Engine
+from fer_core.labels import EXPRESSIONS, Expression
+from fer_core.types import Floats
+
+UTKFACE = "utkface_part1"
+WEBMORPH = "webmorph"
+GENDERS = ("male", "female")
+RACES = ("white", "black", "Asian", "Indian", "other")
+#: First year of each age group, and the end.
+AGES = (0, 4, 13, 20, 30, 45, 60, 117)
+SMILING, NOT_SMILING = 0.5, 0.1
+BATCH = 64
+HAPPY, NEUTRAL = EXPRESSIONS.index(Expression.HAPPINESS), EXPRESSIONS.index(Expression.NEUTRAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the model says of N images."""
+
+    probs: Floats
+    """(N, E)"""
+    va: Floats
+    """(N, 2)"""
+    au12: Floats
+    """(N,)"""
+    source: npt.NDArray[np.str_]
+    """(N,) how the face was found."""
+
+
+def ask(engine: Engine, root: Path, dataset: str, paths: Sequence[str], cache: Path) -> Said:
+    """The model's answers, kept in ``cache``."""
+    file = cache / f"{dataset}.npz"
+    if not file.is_file():
+        answers: list[tuple[Floats, Floats, Floats]] = []
+        sources: list[str] = []
+        with aligned_crops(root, dataset, paths, engine.card.geometry, 1) as crops:
+            for start in range(0, len(paths), BATCH):
+                some = [next(crops) for _ in paths[start : start + BATCH]]
+                answers.append(engine.run(np.stack([crop for crop, _ in some])))
+                sources += [source for _, source in some]
+        probs, va, au = (np.concatenate(column) for column in zip(*answers, strict=True))
+        cache.mkdir(parents=True, exist_ok=True)
+        au12 = au[:, engine.card.action_units.index(12)]
+        np.savez(file, paths=np.array(paths), probs=probs, va=va, au12=au12, source=np.array(sources))
+    with np.load(file) as kept:
+        if kept["paths"].tolist() != list(paths):
+            raise SystemExit(f"{file} is of other images; delete it")
+        return Said(kept["probs"], kept["va"], kept["au12"], kept["source"])
+
+
+def smile_scores(root: Path, dataset: str, paths: Sequence[str]) -> Reals:
+    """(N,) mean of the landmarker's two smile scores, NaN where it found no face."""
+    found, chosen = load_blendshapes(root / "blendshapes.csv.gz").select(dataset, paths)
+    scores = np.full(len(paths), np.nan)
+    scores[found] = chosen.columns(("mouthSmileLeft", "mouthSmileRight")).mean(axis=1)
+    return scores
+
+
+def share(hits: npt.NDArray[np.bool_]) -> str:
+    """Percentage, or a dash where there is nobody."""
+    return f"{hits.mean():.0%}" if hits.size else "–"
+
+
+def webmorph(engine: Engine, root: Path, cache: Path) -> None:
+    """Neutral and smiling photographs of the London set by age, gender and ethnicity."""
+    archive = Archive(root, WEBMORPH)
+    people = {row["face_id"]: row for row in read_table(archive.read("london_info.csv"), "london_info.csv", [])}
+    paths = [
+        p
+        for p in archive.names(".jpg")
+        if PurePosixPath(p).parent.name in ("neutral_front", "smiling_front")
+        and PurePosixPath(p).stem.split("_")[0] in people
+    ]
+    said = ask(engine, root, WEBMORPH, paths, cache)
+    smiling = np.array([PurePosixPath(p).parent.name == "smiling_front" for p in paths])
+    rows = [people[PurePosixPath(p).stem.split("_")[0]] for p in paths]
+    happy, neutral = (said.probs.argmax(axis=1) == label for label in (HAPPY, NEUTRAL))
+    wide = smile_scores(root, WEBMORPH, paths) >= SMILING
+    print(f"\nwebmorph London, {len(people)} people, a neutral and a smiling photograph each\n")
+    print(
+        "| group | people | neutral called neutral | smiles called happiness | smiles with a score of 0.5 "
+        "| of those, called happiness | distance of neutral from the origin |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    ages = [_age(row["face_age"], (18, 25, 30, 60)) for row in rows]
+    groups = {"gender": [r["face_gender"] for r in rows], "ethnicity": [r["face_eth"] for r in rows], "age": ages}
+    for kind, names in groups.items():
+        column = np.array(names)
+        for name in sorted(set(names)):
+            chosen = column == name
+            rest, smiles = chosen & ~smiling, chosen & smiling
+            away = np.linalg.norm(said.va[rest], axis=1).mean()
+            shares = " | ".join(map(share, (neutral[rest], happy[smiles], wide[smiles], happy[smiles & wide])))
+            print(f"| {kind}: {name} | {rest.sum()} | {shares} | {away:.3f} |")
+
+
+def _age(stated: str, edges: Sequence[int]) -> str:
+    try:
+        years = float(stated)
+    except ValueError:
+        return "not stated"
+    place = int(np.searchsorted(edges, years, side="right")) - 1
+    return f"{edges[place]} to {edges[place + 1] - 1}" if 0 <= place < len(edges) - 1 else "other"
+
+
+def utkface(engine: Engine, root: Path, cache: Path, images: int) -> None:
+    """Smiles and labels of UTKFace by age, gender and race."""
+    paths = [p for p in Archive(root, UTKFACE).names(".jpg") if len(PurePosixPath(p).name.split("_")) == 4]
+    order = np.random.default_rng(0).permutation(len(paths))[:images]
+    paths = [paths[n] for n in sorted(order)]
+    said = ask(engine, root, UTKFACE, paths, cache)
+    smile = smile_scores(root, UTKFACE, paths)
+    facts = np.array([[int(f) for f in PurePosixPath(p).name.split("_")[:3]] for p in paths])
+    seen = np.flatnonzero(said.source != "none")
+    print(f"\nUTKFace, {len(paths)} images drawn at random, a mesh found in {len(seen)}\n")
+    names = " | ".join(EXPRESSIONS)
+    print(
+        f"| group | images | smiling | smiles called happiness | AU12 in smiles | others called happiness | {names} |"
+    )
+    print("|---" * (6 + len(EXPRESSIONS)) + "|")
+    ages = [_age(str(years), AGES) for years in facts[:, 0]]
+    groups = {
+        "age": [(f"{a} to {b - 1}", np.array(ages) == f"{a} to {b - 1}") for a, b in pairwise(AGES)],
+        "gender": [(name, facts[:, 1] == n) for n, name in enumerate(GENDERS)],
+        "race": [(name, facts[:, 2] == n) for n, name in enumerate(RACES)],
+    }
+    everyone = [("", "all", np.ones(len(paths), bool))]
+    for kind, name, mask in everyone + [(k, n, m) for k, listed in groups.items() for n, m in listed]:
+        rows = seen[mask[seen]]
+        label = said.probs[rows].argmax(axis=1)
+        smiles, others = smile[rows] >= SMILING, smile[rows] < NOT_SMILING
+        shares = " | ".join(share(label == n) for n in range(len(EXPRESSIONS)))
+        au12 = f"{np.median(said.au12[rows][smiles]):.2f}" if smiles.any() else "–"
+        happy = label == HAPPY
+        title = f"{kind}: {name}" if kind else name
+        print(
+            f"| {title} | {len(rows)} | {share(smiles)} | {share(happy[smiles])} | {au12} | {share(happy[others])} "
+            f"| {shares} |"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, required=True, help="folder of the archives")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for the model's answers")
+    parser.add_argument("--model", type=Path, help="default: the shipped one")
+    parser.add_argument("--images", type=int, default=5000, help="of UTKFace, drawn at random (default: %(default)s)")
+    options = parser.parse_args()
+    engine = Engine(options.model, "cpu")
+    webmorph(engine, options.root, options.cache)
+    utkface(engine, options.root, options.cache, options.images)
+
+
+if __name__ == "__main__":
+    main()
