@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
+
+from fer_core.standard_output import discard_standard_output
 
 #: Line ends and other control codes, and bytes of a file name that are no text.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -23,6 +23,4 @@ def say(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        discard_standard_output()

@@ -29,6 +29,7 @@ from fer_core.evaluate.thresholds import chosen_au_thresholds, read_au_threshold
 from fer_core.infer.engine import Engine, cpu_count, file_sha256
 from fer_core.infer.model_card import ModelError
 from fer_core.models.morphable_command import add_morphable
+from fer_core.standard_output import discard_standard_output
 from fer_core.train.recipe import RecipeError, load_recipe, shipped_recipes
 
 #: Modules of the ``train`` extra and the packages that bring them.
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _failed(f"this needs {_EXTRA_PACKAGES[module]}, which is not installed; install it with: {_INSTALL}")
     except BrokenPipeError:  # whoever read along (``| head``) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_standard_output()
     except (DataError, RecipeError, ModelError, ValueError, OSError) as error:
         return _failed(str(error))
     return 0

@@ -69,5 +69,5 @@ class AlignedFaceFinder:
         return warp_area(image_rgb_u8, np.asarray(to_crop), self._geometry.size_px), face.source.value
 
     def close(self) -> None:
-        """Ends the networks' threads."""
+        """Ends the detector's threads."""
         self._finder.close()
