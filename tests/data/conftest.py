@@ -115,9 +115,10 @@ def write_c25(root: Path) -> None:
 
 def write_blendshapes(root: Path, ck_rows: list[dict[str, object]]) -> None:
     """Smiles and parted lips follow the codes; one FER+ face was not found."""
+    from fer_core.data.named_au import NAMED_BLENDSHAPES
     from fer_core.data.weak_au import UNIT_BLENDSHAPES
 
-    names = sorted({n for shapes in UNIT_BLENDSHAPES.values() for n in shapes})
+    names = sorted({n for units in (UNIT_BLENDSHAPES, NAMED_BLENDSHAPES) for shapes in units.values() for n in shapes})
     moving = {"mouthSmileLeft", "mouthSmileRight", "jawOpen", "cheekSquintLeft"}
     images = [("ckplus128", r["path"], r["AU12"]) for r in ck_rows]
     images += [

@@ -10,6 +10,7 @@ pytest.importorskip("sklearn", reason="preparing needs the extra 'train'")
 from fer_core.data import prepare as preparing
 from fer_core.data.archive import Archive, DataError
 from fer_core.data.crops import aligned_crops
+from fer_core.data.named_au import NAMED_BLENDSHAPES
 from fer_core.data.prepare import WEAK_AU_WEIGHT, load_shards, prepare
 from fer_core.data.shards import Shard, encode_crop
 from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
@@ -99,6 +100,19 @@ def test_prepare_gives_ferplus_affect_and_weak_units(prepared):
     assert np.isnan(diffusion.au).all()
     assert manifest["labels"]["va_class_means"]["diffusionfer"]["contempt"] is None
     assert manifest["labels"]["va_class_means"]["diffusionfer"]["sadness"] == pytest.approx([-0.1, 0.2])
+
+
+def test_prepare_without_coded_faces_takes_units_by_the_names_of_blendshapes(prepared, tmp_path):
+    root, whole, _ = prepared
+    manifest = prepare(root, tmp_path, processes=1, datasets=("ferplus", "diffusionfer"))
+    assert manifest["labels"]["weak_au"]["units_kept"] == sorted(NAMED_BLENDSHAPES)
+    assert "auc_on_ckplus_train_subjects" not in manifest["labels"]["weak_au"]
+    open_set, coded_set = (Shard.load(out / "ferplus.npz") for out in (tmp_path, whole))
+    np.testing.assert_array_equal(open_set.va, coded_set.va)
+    assert np.nanargmax(open_set.au[:, AU12]) == 0  # the face whose blendshapes smile
+    assert np.isnan(open_set.au[:, ACTION_UNITS.index(9)]).all()
+    labelled = np.isfinite(open_set.au).any(axis=1)
+    np.testing.assert_allclose(open_set.au_weight[labelled], WEAK_AU_WEIGHT)
 
 
 def test_prepare_again_keeps_the_crops_and_renews_the_labels(copy, cropped):

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from fer_core.train.journal import LOG
 from fer_core.train.networks import create_model, load_trained
 from fer_core.train.optimizers import learning_rate, parameter_groups
 from fer_core.train.recipe import Recipe, RecipeError, Stage
-from fer_core.train.trainer import CHECKPOINT, TAUGHT, train
+from fer_core.train.trainer import CHECKPOINT, SOFTENED, train
 from fer_core.train.validation import FIGURES, validate
 
 #: Five steps an epoch, ten in all; dropout and stochastic depth draw from the global generator.
@@ -314,7 +315,7 @@ def test_train_starts_from_the_backbone_of_a_checkpoint(shards, whole_run):
 def test_train_that_teaches_itself_resumes_bit_for_bit(shards, tmp_path, monkeypatch):
     recipe = replace(TINY, stages=(Stage(1, 32), Stage(1, 32, rate=0.5, own_share=0.5)))
     whole = train(recipe, shards, tmp_path / "whole")
-    kept = TAUGHT.format(epoch=1)
+    kept = SOFTENED.format(epoch=1)
     with np.load(tmp_path / "whole" / kept) as votes:
         assert not np.array_equal(votes["0"], shards[0].votes)
     with monkeypatch.context() as patch:
@@ -330,7 +331,7 @@ def test_train_that_teaches_itself_does_not_go_on_without_its_votes(shards, tmp_
         interrupt_at(patch, 8)
         with pytest.raises(KeyboardInterrupt):
             train(recipe, shards, tmp_path)
-    (tmp_path / TAUGHT.format(epoch=1)).unlink()
+    (tmp_path / SOFTENED.format(epoch=1)).unlink()
     with pytest.raises(RecipeError, match=r"votes-from-epoch-1\.npz is missing"):
         train(recipe, shards, tmp_path)
 
@@ -346,3 +347,14 @@ def test_train_leaves_frozen_modules_alone_in_that_stage_only(shards, tmp_path):
     assert {name for name in before if torch.equal(before[name], after[name])} == kept
     with pytest.raises(RecipeError, match=r"no attribute `blocks9`; known: backbone\.conv_stem"):
         train(replace(TINY, stages=(Stage(1, 32, frozen=("backbone.blocks9",)),)), shards, tmp_path / "wrong")
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_compiled_steps_lead_to_the_same_network(shards, tmp_path):
+    recipe = replace(TINY, dropout=0.0, drop_path_rate=0.0, stages=(Stage(1, 32),))
+    plain = train(recipe, shards, tmp_path / "plain")
+    compiled = train(replace(recipe, compiled=True), shards, tmp_path / "compiled")
+    states = [load_trained(path)[0].state_dict() for path in (plain, compiled)]
+    assert states[0].keys() == states[1].keys()
+    for name in states[0]:
+        torch.testing.assert_close(states[1][name], states[0][name], atol=1e-3, rtol=1e-2)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -29,9 +29,15 @@ from fer_core.data.shards import Shard, build_shard, encode_crop
 from fer_core.data.votes import load_affectnet_c25
 from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
+from fer_core.types import Floats
+
+if TYPE_CHECKING:
+    from fer_core.data.weak_au import BlendshapeTable
 
 #: What the shipped model learns from. FER+ gets labels made from the other two.
 DEFAULT_DATASETS = (FERPLUS, CKPLUS, DIFFUSIONFER)
+#: With these, FER+ has labels made for it.
+_VOTED = {FERPLUS, DIFFUSIONFER}
 C25_FOLDER = "affectnetc25"
 BLENDSHAPES = "blendshapes.csv.gz"
 #: A unit that a model labelled counts this much against one that a FACS coder labelled.
@@ -44,9 +50,10 @@ def read_labelled(
 ) -> tuple[dict[str, list[Sample]], dict[str, Any]]:
     """All samples with all labels that can be had for them, and what the manifest says of the labels.
 
-    Where FER+, CK+ and DiffusionFER (``DEFAULT_DATASETS``) are all among the data sets, FER+ gets valence-arousal from
-    its votes (:mod:`fer_core.data.circumplex`) and weak action units from blendshape scores
-    (:mod:`fer_core.data.weak_au`). The others have the labels that their readers find.
+    Where FER+ and DiffusionFER are among the data sets, FER+ gets valence-arousal from its votes
+    (:mod:`fer_core.data.circumplex`) and weak action units from blendshape scores: as the coders of CK+ saw them where
+    that is there too (:mod:`fer_core.data.weak_au`), else by the names of the blendshapes
+    (:mod:`fer_core.data.named_au`). The others have the labels that their readers find.
 
     Args:
         root: folder of the archives.
@@ -60,7 +67,7 @@ def read_labelled(
     about: dict[str, Any] = {"dropped": {}}
     for name, info in {name: find_dataset(name) for name in datasets}.items():
         samples[name], about["dropped"][name] = info.samples(root)
-    if set(DEFAULT_DATASETS) <= samples.keys():
+    if samples.keys() >= _VOTED:
         _make_labels(root, samples, about, weak_au=weak_au)
     return samples, about
 
@@ -76,7 +83,7 @@ def _make_labels(root: Path, samples: dict[str, list[Sample]], about: dict[str, 
     va = reconciliation.apply(np.stack([s.votes for s in samples[FERPLUS]]).astype(np.float64))
     samples[FERPLUS] = [replace(s, va=pair.astype(np.float32)) for s, pair in zip(samples[FERPLUS], va, strict=True)]
     if weak_au:
-        samples[FERPLUS], about["weak_au"] = _add_weak_au(root, samples[FERPLUS], samples[CKPLUS])
+        samples[FERPLUS], about["weak_au"] = _add_weak_au(root, samples[FERPLUS], samples.get(CKPLUS))
     about["circumplex"] = reconciliation.to_dict()
     about["va_class_means"] = {name: _class_means(samples[name]) for name in (FERPLUS, DIFFUSIONFER)}
 
@@ -101,7 +108,7 @@ def prepare(
     Raises:
         DataError: when a data set is unknown, a file or column is missing, or an image cannot be read.
     """
-    if set(DEFAULT_DATASETS) <= set(datasets):
+    if set(datasets) >= _VOTED:
         importlib.import_module("fer_core.data.weak_au")  # a missing package is told before anything is read
     out.mkdir(parents=True, exist_ok=True)
     samples, about = read_labelled(root, datasets=datasets)
@@ -166,25 +173,36 @@ def _known(path: Path) -> Shard | None:
 
 
 def _add_weak_au(
-    root: Path, ferplus: Sequence[Sample], ckplus: Sequence[Sample]
+    root: Path, ferplus: Sequence[Sample], ckplus: Sequence[Sample] | None
 ) -> tuple[list[Sample], dict[str, Any]]:
-    from fer_core.data.weak_au import WeakAuModel, load_blendshapes  # needs scikit-learn, which evaluation does without
+    from fer_core.data.weak_au import load_blendshapes  # needs scikit-learn, which evaluation does without
 
     table = load_blendshapes(root / BLENDSHAPES)
+    rows, weak_table = table.select(FERPLUS, [s.path for s in ferplus])
+    units, about = _coded_units(table, weak_table, ckplus) if ckplus else _named_units(weak_table)
+    labelled = list(ferplus)
+    for row, au in zip(rows, units, strict=True):
+        labelled[row] = replace(labelled[row], au=au, au_weight=WEAK_AU_WEIGHT)
+    return labelled, {**about, "images": len(rows)}
+
+
+def _coded_units(
+    table: BlendshapeTable, wanted: BlendshapeTable, ckplus: Sequence[Sample]
+) -> tuple[Floats, dict[str, Any]]:
+    from fer_core.data.weak_au import WeakAuModel
+
     train = [s for s in ckplus if s.split == "train"]
     kept, fit_table = table.select(CKPLUS, [s.path for s in train])
     coded = [train[i] for i in kept]
     model = WeakAuModel.fit(fit_table, np.stack([s.au for s in coded]), [s.subject for s in coded])
-    rows, weak_table = table.select(FERPLUS, [s.path for s in ferplus])
-    labelled = list(ferplus)
-    for row, au in zip(rows, model.predict(weak_table), strict=True):
-        labelled[row] = replace(labelled[row], au=au, au_weight=WEAK_AU_WEIGHT)
-    about = {
-        "auc_on_ckplus_train_subjects": {str(u): a if np.isfinite(a) else None for u, a in model.auc.items()},
-        "units_kept": sorted(model.regressions),
-        "images": len(rows),
-    }
-    return labelled, about
+    auc = {str(u): a if np.isfinite(a) else None for u, a in model.auc.items()}
+    return model.predict(wanted), {"auc_on_ckplus_train_subjects": auc, "units_kept": sorted(model.regressions)}
+
+
+def _named_units(wanted: BlendshapeTable) -> tuple[Floats, dict[str, Any]]:
+    from fer_core.data.named_au import NAMED_BLENDSHAPES, named_units
+
+    return named_units(wanted), {"units_kept": sorted(NAMED_BLENDSHAPES)}
 
 
 def _class_means(samples: Sequence[Sample]) -> dict[str, list[float] | None]:

@@ -35,27 +35,28 @@ FOLDS = 5
 _KEYS = ("dataset", "path", "pitch_deg", "yaw_deg", "roll_deg")
 
 
-def _both(*stems: str) -> tuple[str, ...]:
+def both_sides(*stems: str) -> tuple[str, ...]:
+    """ARKit's names of both halves of the face."""
     return tuple(stem + side for stem in stems for side in ("Left", "Right"))
 
 
 #: Blendshapes that move with each unit; a unit that is absent has none.
 UNIT_BLENDSHAPES: dict[int, tuple[str, ...]] = {
-    1: ("browInnerUp", *_both("browOuterUp", "browDown")),
-    2: ("browInnerUp", *_both("browOuterUp")),
-    4: ("browInnerUp", *_both("browDown", "eyeSquint")),
-    5: _both("eyeWide", "eyeBlink"),
-    6: _both("cheekSquint", "eyeSquint", "mouthSmile"),
-    7: _both("eyeSquint", "eyeWide", "browDown"),
-    12: _both("mouthSmile"),
-    15: ("mouthShrugLower", *_both("mouthFrown")),
+    1: ("browInnerUp", *both_sides("browOuterUp", "browDown")),
+    2: ("browInnerUp", *both_sides("browOuterUp")),
+    4: ("browInnerUp", *both_sides("browDown", "eyeSquint")),
+    5: both_sides("eyeWide", "eyeBlink"),
+    6: both_sides("cheekSquint", "eyeSquint", "mouthSmile"),
+    7: both_sides("eyeSquint", "eyeWide", "browDown"),
+    12: both_sides("mouthSmile"),
+    15: ("mouthShrugLower", *both_sides("mouthFrown")),
     17: ("mouthShrugLower", "mouthShrugUpper", "mouthRollLower"),
-    20: _both("mouthStretch", "mouthLowerDown"),
-    23: ("mouthRollLower", "mouthRollUpper", "mouthPucker", *_both("mouthPress")),
-    24: ("mouthRollLower", "mouthRollUpper", "mouthPucker", *_both("mouthPress")),
-    25: ("jawOpen", *_both("mouthLowerDown", "mouthUpperUp")),
-    26: ("jawOpen", *_both("mouthLowerDown")),
-    27: ("jawOpen", "mouthFunnel", *_both("mouthLowerDown")),
+    20: both_sides("mouthStretch", "mouthLowerDown"),
+    23: ("mouthRollLower", "mouthRollUpper", "mouthPucker", *both_sides("mouthPress")),
+    24: ("mouthRollLower", "mouthRollUpper", "mouthPucker", *both_sides("mouthPress")),
+    25: ("jawOpen", *both_sides("mouthLowerDown", "mouthUpperUp")),
+    26: ("jawOpen", *both_sides("mouthLowerDown")),
+    27: ("jawOpen", "mouthFunnel", *both_sides("mouthLowerDown")),
 }
 
 

@@ -18,6 +18,7 @@ from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.models.backbones import create_backbone
 from fer_core.models.heads import HeadOptions, create_network, head_options
 from fer_core.models.heads import Labels as Answers
+from fer_core.models.shortened import shorten
 from fer_core.models.staged import enter_stage, leave_stages
 from fer_core.train.checkpoint import load_checkpoint
 from fer_core.train.options import RecipeError
@@ -57,6 +58,8 @@ def create_model(recipe: Recipe, labels: Labels | None = None, *, imagenet: bool
         backbone = create_backbone(recipe.backbone, imagenet and recipe.imagenet and not weights, recipe.drop_path_rate)
         if weights:
             load_backbone(backbone, Path(recipe.weights))
+        if recipe.backbone_groups:
+            shorten(backbone, recipe.backbone_groups)
         return create_network(backbone, recipe_head(recipe), answers, recipe.dropout)
     except (ValueError, RuntimeError) as error:
         raise RecipeError(f"{recipe.backbone} with head {recipe.head['name']}: {error}") from error

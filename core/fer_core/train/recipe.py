@@ -46,6 +46,9 @@ class Stage:
     network cost most and change least: a late stage without them takes half the time."""
     own_share: float = 0.0
     """Share of the averaged network's own answers in the votes of this stage (:mod:`fer_core.train.distil`)."""
+    taught_share: float = 0.0
+    """Share of what the recipe's ``teachers`` answer in the labels of this stage (:mod:`fer_core.train.teachers`); of
+    votes, after its own share."""
 
 
 def _default_losses() -> dict[str, dict[str, Any]]:
@@ -59,10 +62,14 @@ class Recipe:
     description: str = ""
     backbone: str = "tf_efficientnet_lite0"
     """Any timm model name."""
+    backbone_groups: int = 0
+    """Groups of blocks that a small network keeps (:mod:`fer_core.models.shortened`); all when 0."""
     imagenet: bool = True
     """Start from ImageNet weights out of an installed package."""
     weights: str = ""
     """File to start the backbone from instead of ``imagenet``: a state dict under timm's names, or a checkpoint."""
+    teachers: tuple[str, ...] = ()
+    """Checkpoints of finished runs, whose averaged answers teach the stages with a ``taught_share``."""
     dropout: float = 0.2
     drop_path_rate: float = 0.1
     head: Options = field(default_factory=lambda: {"name": "linear"})
@@ -93,6 +100,9 @@ class Recipe:
     """The weights that are evaluated and shipped are an exponential moving average; 0 takes the weights themselves."""
     precision: str = "fp32"
     """``fp32``, or ``bf16`` or ``fp16`` for autocast where the device has it."""
+    compiled: bool = False
+    """Training steps through :func:`torch.compile`: about twice as fast on a CPU, a minute to begin, and it needs a C++
+    compiler."""
     early_stopping: int = 0
     """Epochs without a better ``monitor`` after which the run ends and gives its best; 0 never ends early."""
     monitor: str = "accuracy"
@@ -177,6 +187,8 @@ def recipe_from_dict(values: Mapping[str, Any], name: str) -> Recipe:
     recipe = Recipe(**given)
     if recipe.precision not in ("fp32", "bf16", "fp16"):
         raise RecipeError(f"{name}, precision: expected fp32, bf16 or fp16, not {recipe.precision!r}")
+    if bool(recipe.teachers) != any(stage.taught_share for stage in recipe.stages):
+        raise RecipeError(f"{name}: teachers and a stage with a taught_share need each other")
     return recipe
 
 
@@ -206,8 +218,11 @@ def _stages(values: Any, where: str) -> tuple[Stage, ...]:
         plain = Stage(epochs, size_px)
         given = {k: typed(v, getattr(plain, k), f"{where}.{k}") for k, v in stage.items()}
         stages.append(replace(plain, **given))
-        if not (stages[-1].rate > 0 and 0 <= stages[-1].own_share < 1):
-            raise RecipeError(f"{where}: rate must be above 0, and own_share 0 or more but below 1, not {dict(stage)}")
+        if not (stages[-1].rate > 0 and 0 <= stages[-1].own_share < 1 and 0 <= stages[-1].taught_share <= 1):
+            raise RecipeError(
+                f"{where}: rate must be above 0, own_share 0 or more but below 1, taught_share 0 to 1, "
+                f"not {dict(stage)}"
+            )
     return tuple(stages)
 
 

@@ -33,15 +33,18 @@ from fer_core.train.processes import (
     synchronised,
     whole_batch,
 )
-from fer_core.train.recipe import Recipe, RecipeError, recipe_from_dict
+from fer_core.train.recipe import Recipe, RecipeError, Stage, recipe_from_dict
 from fer_core.train.resolution import resized
 from fer_core.train.sam import SAM, frozen_running_statistics
+from fer_core.train.teachers import taught_by
 from fer_core.train.validation import validate
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
 #: Votes of a stage in which the network teaches itself.
-TAUGHT = "votes-from-epoch-{epoch}.npz"
+SOFTENED = "votes-from-epoch-{epoch}.npz"
+#: Labels of a stage in which others teach it.
+TAUGHT = "labels-from-epoch-{epoch}.npz"
 _LOG_EVERY = 20
 #: Of the generator of Mixup and MixAugment, beside the seed, the epoch and the step.
 _MIXING = 1
@@ -78,6 +81,8 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     average = AveragedModel(network, multi_avg_fn=moving_average, use_buffers=True)
     optimizer = optimizer_of(recipe, parameter_groups([network, objective], recipe.weight_decay))
     model, optimizer = accelerator.prepare(network, optimizer)
+    if recipe.compiled:
+        model = torch.compile(model)
     sam = SAM(optimizer, sam_radius(recipe))
     mixing_at, order_of = mixing_of(recipe), sampler_of(recipe)(data, recipe)
     parts = {"model": network, "average": average, "optimizer": optimizer, "objective": objective}
@@ -97,7 +102,8 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     elif accelerator.process_index:
         torch.manual_seed(recipe.seed + accelerator.process_index)  # dropout of its own
 
-    taught, taught_from = list(shards), -1
+    taught: Sequence[Shard] = shards
+    taught_from = -1
     with Journal(
         out,
         progress.step,
@@ -110,14 +116,12 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
             if recipe.early_stopping and epoch - 1 - progress.best_epoch >= recipe.early_stopping:
                 break
             stage, stage_epoch = recipe.stage_of(epoch)
-            if stage.own_share and taught_from != stage_epoch:
-                kept = out / TAUGHT.format(epoch=stage_epoch)
-                if progress.step > stage_epoch * steps_per_epoch and not kept.is_file():
-                    raise RecipeError(f"{kept} is missing; this run cannot go on without it: begin in another --out")
+            if (stage.own_share or stage.taught_share) and taught_from != stage_epoch:
+                begun = progress.step > stage_epoch * steps_per_epoch
                 with accelerator.main_process_first():  # who looks and writes; the others read
-                    taught = softened(shards, average.module, stage.size_px, stage.own_share, kept)
+                    taught = _softer_labels(recipe, stage, stage_epoch, shards, average.module, out, begun=begun)
                 taught_from = stage_epoch
-            seen = _datasets(recipe, taught)[0] if stage.own_share else data
+            seen = _datasets(recipe, taught)[0] if taught_from == stage_epoch else data
             first = progress.step - epoch * steps_per_epoch
             for batch in epoch_batches(
                 seen,
@@ -174,6 +178,28 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
         if recipe.early_stopping:
             average.load_state_dict(load_checkpoint(out / BEST)["states"]["average"])
         return out / (BEST if recipe.early_stopping else CHECKPOINT)
+
+
+def _softer_labels(
+    recipe: Recipe,
+    stage: Stage,
+    stage_epoch: int,
+    shards: Sequence[Shard],
+    network: nn.Module,
+    out: Path,
+    *,
+    begun: bool,
+) -> Sequence[Shard]:
+    """The shards with the labels of a stage in which the network learns from itself, or from others."""
+    if stage.own_share:
+        kept = out / SOFTENED.format(epoch=stage_epoch)
+        if begun and not kept.is_file():  # the network is no longer the one that answered
+            raise RecipeError(f"{kept} is missing; this run cannot go on without it: begin in another --out")
+        shards = softened(shards, network, stage.size_px, stage.own_share, kept)
+    if stage.taught_share:
+        kept = out / TAUGHT.format(epoch=stage_epoch)
+        shards = taught_by(recipe.teachers, shards, stage.taught_share, kept, compiled=recipe.compiled)
+    return shards
 
 
 def answer(

@@ -1,0 +1,119 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("timm", reason="training needs the extra 'train'")
+
+import torch
+
+from fer_core.data.dataset import ShardDataset
+from fer_core.data.prepare import WEAK_AU_WEIGHT
+from fer_core.data.shards import Shard
+from fer_core.train.networks import load_trained
+from fer_core.train.recipe import Recipe, RecipeError, Stage, recipe_from_dict
+from fer_core.train.teachers import taught_by
+from fer_core.train.trainer import SOFTENED, TAUGHT, train
+
+from .toys import labelled_shard
+
+QUICK = Recipe(backbone="test_efficientnet", imagenet=False, batch_size=8, stages=(Stage(1, 32),), ema_decay=0.5)
+
+
+@pytest.fixture(scope="module")
+def shard() -> Shard:
+    """Three kinds of training faces: coded, weakly labelled in part, and without units; two without valence-arousal."""
+    shard = labelled_shard()
+    weight, au, va = shard.au_weight.copy(), shard.au.copy(), shard.va.copy()
+    weight[4:12] = WEAK_AU_WEIGHT
+    au[4:12, 3:] = np.nan
+    au[12:16] = np.nan
+    va[:2] = np.nan
+    return replace(shard, au=au, au_weight=weight, va=va)
+
+
+@pytest.fixture(scope="module")
+def teachers(shard, tmp_path_factory) -> list[str]:
+    runs = [replace(QUICK, seed=seed) for seed in (1, 2)]
+    return [str(train(run, [shard], tmp_path_factory.mktemp("teacher"))) for run in runs]
+
+
+@torch.inference_mode()
+def mean_answers(shard: Shard, teachers: list[str]) -> dict[str, np.ndarray]:
+    """Asked one face at a time."""
+    data, networks = ShardDataset([shard], "train", None, 0), [load_trained(t)[0] for t in teachers]
+    found: dict[str, list[np.ndarray]] = {"votes": [], "va": [], "au": []}
+    for image, *_ in (data[i] for i in range(len(data))):
+        x = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+        x = torch.nn.functional.interpolate(x, size=(32, 32), mode="bilinear", antialias=True)
+        answers = [network(way) for network in networks for way in (x, x.flip(-1))]
+        found["votes"].append(np.mean([a.expression_logits.softmax(1).numpy()[0] for a in answers], axis=0))
+        found["va"].append(np.mean([a.va.numpy()[0] for a in answers], axis=0))
+        found["au"].append(np.mean([a.au_logits.sigmoid().numpy()[0] for a in answers], axis=0))
+    return {name: np.stack(rows) for name, rows in found.items()}
+
+
+def test_taught_labels_are_mixed_with_the_mean_answer_of_all_teachers(shard, teachers, tmp_path):
+    (taught,) = taught_by(teachers, [shard], 0.25, tmp_path / "labels.npz")
+    answers, train_rows = mean_answers(shard, teachers), shard.split == "train"
+    for name in ("votes", "va", "au"):
+        before, after = getattr(shard, name), getattr(taught, name)
+        np.testing.assert_array_equal(after[~train_rows], before[~train_rows])
+        assert np.isfinite(after[train_rows]).all()
+    np.testing.assert_allclose(taught.votes[:16], 0.75 * shard.votes[:16] + 0.25 * answers["votes"], atol=1e-5)
+    np.testing.assert_allclose(taught.va[2:16], 0.75 * shard.va[2:16] + 0.25 * answers["va"][2:], atol=1e-5)
+    np.testing.assert_allclose(taught.va[:2], answers["va"][:2], atol=1e-5)
+
+
+def test_taught_units_stay_where_coded_and_are_filled_where_nobody_looked(shard, teachers, tmp_path):
+    (taught,) = taught_by(teachers, [shard], 0.5, tmp_path / "labels.npz")
+    answers = mean_answers(shard, teachers)["au"]
+    np.testing.assert_array_equal(taught.au[:4], shard.au[:4])
+    np.testing.assert_allclose(taught.au[4:12, :3], 0.5 * shard.au[4:12, :3] + 0.5 * answers[4:12, :3], atol=1e-5)
+    np.testing.assert_allclose(taught.au[4:12, 3:], answers[4:12, 3:], atol=1e-5)
+    np.testing.assert_allclose(taught.au[12:16], answers[12:16], atol=1e-5)
+    np.testing.assert_allclose(taught.au_weight[12:16], WEAK_AU_WEIGHT)
+    np.testing.assert_array_equal(taught.au_weight[:12], shard.au_weight[:12])
+
+
+def test_taught_reads_what_it_kept(shard, teachers, tmp_path):
+    path = tmp_path / "labels.npz"
+    (first,) = taught_by(teachers, [shard], 0.5, path)
+    (again,) = taught_by([], [shard], 0.9, path)
+    np.testing.assert_array_equal(again.votes, first.votes)
+
+
+def test_a_taught_stage_learns_other_labels_than_a_plain_one(shard, teachers, tmp_path):
+    plain = train(replace(QUICK, seed=3), [shard], tmp_path / "plain")
+    recipe = replace(QUICK, seed=3, teachers=tuple(teachers), stages=(Stage(1, 32, taught_share=0.5),))
+    taught = train(recipe, [shard], tmp_path / "taught")
+    states = [load_trained(path)[0].state_dict() for path in (plain, taught)]
+    assert any(not torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"teachers": ["a.pt"]}, "need each other"),
+        ({"stages": [{"epochs": 1, "size_px": 32, "taught_share": 0.5}]}, "need each other"),
+        ({"stages": [{"epochs": 1, "size_px": 32, "taught_share": 1.5}]}, "taught_share 0 to 1"),
+    ],
+)
+def test_teachers_and_stages_fit_each_other(values, complaint):
+    with pytest.raises(RecipeError, match=complaint):
+        recipe_from_dict(values, "made")
+
+
+def test_a_missing_teacher_is_named_before_anything_is_trained(shard, tmp_path):
+    recipe = replace(QUICK, teachers=("nowhere.pt",), stages=(Stage(1, 32, taught_share=0.5),))
+    with pytest.raises(RecipeError, match=r"nowhere\.pt is missing"):
+        train(recipe, [shard], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_own_answers_and_those_of_teachers_are_both_mixed_in(shard, teachers, tmp_path):
+    stages = (Stage(1, 32), Stage(1, 32, own_share=0.5, taught_share=0.5))
+    train(replace(QUICK, teachers=tuple(teachers), stages=stages), [shard], tmp_path)
+    with np.load(tmp_path / SOFTENED.format(epoch=1)) as own, np.load(tmp_path / TAUGHT.format(epoch=1)) as both:
+        expected = 0.5 * own["0"][:16] + 0.5 * mean_answers(shard, teachers)["votes"]
+        np.testing.assert_allclose(both["0_votes"][:16], expected, atol=1e-5)
