@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from fer_core.data.alignment import by_single_points
 from fer_core.data.archive import DataError
 from fer_core.data.dataset import ShardDataset, ordered_batches
+from fer_core.data.prepare import DEFAULT_DATASETS
 from fer_core.data.readers.ckplus import NAME as CKPLUS
 from fer_core.data.readers.diffusionfer import NAME as DIFFUSIONFER
 from fer_core.data.readers.ferplus import NAME as FERPLUS
@@ -50,22 +52,30 @@ LIMITS = (
     "less well.",
     "Contempt, disgust and fear are rare in the training data and often missed.",
     "Valence and arousal of the main data set are derived from expression votes, not rated.",
-    "Action units of CK+ are coded at the peak of posed expressions of 80 adults; weak labels from a face landmarker "
-    "extend some of them. A probability is presence, not intensity. Unit 12 is learned from votes for happiness too, "
-    "and rated low where lip corners rise without a smile.",
     "Measured to be worse on dark, covered and small faces and where no detector finds the face; on smiles of men "
     "posed on request; on children below four, of whom one calm face in five is called happiness. Groups of people "
     "were only compared on posed and on unlabelled photographs.",
 )
-DATA = (
-    "FER+ (Barsoum et al. 2016), expression votes, labels MIT licence; images of the FER2013 challenge (Goodfellow et "
-    "al. 2013), collected from the web",
-    "AffectNetC25 (25 raters of 1,600 AffectNet images), labels only: from expression votes to valence and arousal",
-    "DiffusionFER, synthetic faces with valence, arousal and expression, CC0; the test half was not used",
-    "CK+ (Lucey et al. 2010), FACS action units and expression of 80 subjects, research use only; 43 subjects not used",
-    "Blendshape scores of the MediaPipe face landmarker (Apache-2.0 model), weak action-unit labels for FER+",
-    "ImageNet weights of the backbone where the recipe says so (EfficientNet-Lite authors, Apache-2.0)",
-)
+#: By whether coded faces were among what was learned.
+UNIT_LIMITS = {
+    True: "Action units of CK+ are coded at the peak of posed expressions of 80 adults; weak labels from a face "
+    "landmarker extend some of them. A probability is presence, not intensity. Unit 12 is learned from votes for "
+    "happiness too, and rated low where lip corners rise without a smile.",
+    False: "Action units follow the scores of a face landmarker by their names; nobody coded one of the faces.",
+}
+#: By data set, and by what is always used.
+DATA = {
+    FERPLUS: "FER+ (Barsoum et al. 2016), expression votes, labels MIT licence; images of the FER2013 challenge "
+    "(Goodfellow et al. 2013), collected from the web",
+    "AffectNetC25": "AffectNetC25 (25 raters of 1,600 AffectNet images), labels only: from expression votes to "
+    "valence and arousal",
+    DIFFUSIONFER: "DiffusionFER, synthetic faces with valence, arousal and expression, CC0; the test half was not used",
+    CKPLUS: "CK+ (Lucey et al. 2010), FACS action units and expression of 80 subjects, research use only; 43 subjects "
+    "not used",
+    "blendshapes": "Blendshape scores of the MediaPipe face landmarker (Apache-2.0 model), weak action-unit labels for "
+    "FER+",
+    "ImageNet": "ImageNet weights of the backbone where the recipe says so (EfficientNet-Lite authors, Apache-2.0)",
+}
 #: What of an evaluation goes into the card.
 HEADLINES = ("rows", "accuracy", "macro_f1", "calibration_error", "ccc_valence", "ccc_arousal", "au_auc")
 #: Sets whose training faces labelled neutral make the reference: coded or rated by people, on visible faces.
@@ -122,6 +132,11 @@ def release(
         raise DataError("the shards are of another crop geometry than the checkpoint; prepare them anew")
     all_figures = dict(figures or {})
     taught = teach_implied_units(network, shards, recipe) if isinstance(network, MultitaskNet) else ()
+    units = _taught_units(shards)
+    if units != ACTION_UNITS:
+        _leave_out_other_units(network, units, checkpoint)
+    there = {shard.dataset for shard in shards}
+    left_out = set(DEFAULT_DATASETS) - there if there else set()
     if temperature is None:
         temperature = _fitted_temperature(network, shards, size_px)
     if shards:
@@ -130,13 +145,13 @@ def release(
         name=name,
         version=version,
         expressions=EXPRESSIONS,
-        action_units=ACTION_UNITS,
+        action_units=units,
         geometry=geometry,
-        backbone=recipe.backbone,
+        backbone=recipe.backbone + (f", first {recipe.backbone_groups} groups" if recipe.backbone_groups else ""),
         description=DESCRIPTION,
         intended_use=INTENDED_USE,
-        limits=LIMITS,
-        data=DATA,
+        limits=(*LIMITS, UNIT_LIMITS[CKPLUS not in left_out]),
+        data=tuple(words for source, words in DATA.items() if source not in left_out),
         figures=all_figures,
         training={
             "recipe": content["recipe"],
@@ -181,6 +196,26 @@ def _load(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
         why = f"it was taught no {' and no '.join(tasks)}" if tasks else "it reads clips, the program single faces"
         raise DataError(f"{checkpoint}: this network cannot be exported, {why}; train a recipe such as first")
     return network, dict(content)
+
+
+def _taught_units(shards: Sequence[Shard]) -> tuple[int, ...]:
+    """The units that some training face is labelled for; all where no shard tells."""
+    if not shards:
+        return ACTION_UNITS
+    labelled: npt.NDArray[np.bool_] = np.any(
+        [np.isfinite(s.au[s.split == "train"]).any(axis=0) for s in shards], axis=0
+    )
+    if not labelled.any():
+        raise DataError("no training face is labelled for any action unit; prepare a data set that has them")
+    return tuple(unit for unit, known in zip(ACTION_UNITS, labelled, strict=True) if known)
+
+
+def _leave_out_other_units(network: nn.Module, units: Sequence[int], checkpoint: Path) -> None:
+    """What was never taught would be answered at random."""
+    if not isinstance(network, MultitaskNet):
+        untaught = ", ".join(str(unit) for unit in ACTION_UNITS if unit not in units)
+        raise DataError(f"{checkpoint}: no training face is labelled for units {untaught}; train the head linear")
+    network.keep_units([ACTION_UNITS.index(unit) for unit in units])
 
 
 def _fitted_temperature(network: nn.Module, shards: Sequence[Shard], size_px: int) -> float:

@@ -1,4 +1,6 @@
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +10,11 @@ pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 from fer_core.cli import main
 from fer_core.data.alignment import ALIGNMENTS
+from fer_core.data.shards import Shard
 from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
 from fer_core.infer.baseline import NeutralReference
 from fer_core.infer.engine import Engine
+from fer_core.labels import ACTION_UNITS
 
 RECIPE = """
 description = "tiny"
@@ -102,6 +106,30 @@ def test_export_with_a_given_temperature_needs_no_data(
     card = Engine(model, device="cpu").card
     assert card.training["temperature"] == 1.5
     assert "neutral_reference" not in card.figures
+
+
+@pytest.mark.slow
+def test_export_leaves_out_what_no_face_was_labelled_for(
+    checkpoint: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    uncoded, model = tmp_path / "uncoded", tmp_path / "open.onnx"
+    uncoded.mkdir()
+    shutil.copy(shards / "diffusionfer.npz", uncoded)
+    ferplus = Shard.load(shards / "ferplus.npz")
+    au = np.full_like(ferplus.au, np.nan)
+    replace(ferplus, au=au).save(uncoded / "ferplus.npz")
+    export = ("export", "--checkpoint", checkpoint, "--out", model, "--data", uncoded)
+    assert run(*export) == 1
+    assert "no training face is labelled for any action unit" in capsys.readouterr().err
+
+    au[:, [ACTION_UNITS.index(4), ACTION_UNITS.index(12)]] = 0.3
+    replace(ferplus, au=au).save(uncoded / "ferplus.npz")
+    assert run(*export) == 0
+    engine = Engine(model, device="cpu")
+    assert engine.card.action_units == (4, 12)
+    assert not any("CK+" in words for words in (*engine.card.data, *engine.card.limits))
+    side_px = engine.card.geometry.size_px
+    assert engine.run(np.zeros((1, side_px, side_px, 3), np.uint8))[2].shape == (1, 2)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ and a network that can see colour learns that colour itself is a sign of the few
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -64,6 +65,14 @@ class MultitaskNet(nn.Module):
     def answers(self, features: Tensor) -> Outputs:
         """What the heads say of the backbone's features (B, F)."""
         return Outputs(self.expression(features), torch.tanh(self.va(features)), self.au(features), features)
+
+    @torch.no_grad()
+    def keep_units(self, columns: Sequence[int]) -> None:
+        """Answers the units of these columns alone, in this order."""
+        kept = nn.Linear(self.au.in_features, len(columns))
+        kept.weight.copy_(self.au.weight[list(columns)])
+        kept.bias.copy_(self.au.bias[list(columns)])
+        self.au = kept
 
     def stage_modules(self) -> dict[str, tuple[nn.Module, ...]]:
         """What staged training (:mod:`fer_core.models.staged`) trains, by stage."""
