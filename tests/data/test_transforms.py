@@ -121,3 +121,14 @@ def test_erase_covers_one_rectangle_of_stated_size(crop):
         assert 0.14 * 112 < height <= 0.4 * 112
         assert 0.14 * 112 < width <= 0.4 * 112
         assert len(rows) > 0.95 * height * width
+
+
+def test_dim_crops_are_darker_or_noisier_and_none_are_when_it_is_off(crop):
+    dim = only("dim")
+    made = [dim.apply(crop, np.random.default_rng(seed)).astype(float) for seed in range(40)]
+    likeness = [np.corrcoef(image.ravel(), crop.ravel())[0, 1] for image in made]
+    assert min(image.mean() for image in made) < 0.3 * crop.mean()
+    assert min(likeness) < 0.8
+    assert max(likeness) > 0.95
+    plain = [replace(Augmentation(), dim=share).apply(crop, np.random.default_rng(3)) for share in (0.0, 1.0)]
+    assert (plain[0] != plain[1]).any()

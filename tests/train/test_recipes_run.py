@@ -79,6 +79,7 @@ def test_shipped_recipe_trains_everything_that_it_says(name, toys, tmp_path, mon
         backbone_groups=min(recipe.backbone_groups, 3),
         imagenet=False,
         weights="",
+        start=teachers[0] if recipe.start else "",
         teachers=teachers,
         compiled=False,
         batch_size=8,

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from fer_core.data.dataset import ShardDataset
 from fer_core.data.prepare import WEAK_AU_WEIGHT
 from fer_core.data.shards import Shard
-from fer_core.train.networks import load_trained
+from fer_core.train.networks import create_model, load_trained
 from fer_core.train.recipe import Recipe, RecipeError, Stage, recipe_from_dict
 from fer_core.train.teachers import taught_by
 from fer_core.train.trainer import SOFTENED, TAUGHT, train
@@ -76,11 +77,13 @@ def test_taught_units_stay_where_coded_and_are_filled_where_nobody_looked(shard,
     np.testing.assert_array_equal(taught.au_weight[:12], shard.au_weight[:12])
 
 
-def test_taught_reads_what_it_kept(shard, teachers, tmp_path):
-    path = tmp_path / "labels.npz"
-    (first,) = taught_by(teachers, [shard], 0.5, path)
-    (again,) = taught_by([], [shard], 0.9, path)
-    np.testing.assert_array_equal(again.votes, first.votes)
+def test_taught_keeps_the_answers_and_asks_the_teachers_once(shard, teachers, tmp_path):
+    path = tmp_path / "answers.npz"
+    (half,) = taught_by(teachers, [shard], 0.5, path)
+    (none,) = taught_by([], [shard], 0.0, path)
+    np.testing.assert_allclose(none.votes, shard.votes, atol=1e-6)
+    (again,) = taught_by([], [shard], 0.5, path)
+    np.testing.assert_array_equal(again.votes, half.votes)
 
 
 def test_a_taught_stage_learns_other_labels_than_a_plain_one(shard, teachers, tmp_path):
@@ -114,6 +117,19 @@ def test_a_missing_teacher_is_named_before_anything_is_trained(shard, tmp_path):
 def test_own_answers_and_those_of_teachers_are_both_mixed_in(shard, teachers, tmp_path):
     stages = (Stage(1, 32), Stage(1, 32, own_share=0.5, taught_share=0.5))
     train(replace(QUICK, teachers=tuple(teachers), stages=stages), [shard], tmp_path)
-    with np.load(tmp_path / SOFTENED.format(epoch=1)) as own, np.load(tmp_path / TAUGHT.format(epoch=1)) as both:
-        expected = 0.5 * own["0"][:16] + 0.5 * mean_answers(shard, teachers)["votes"]
-        np.testing.assert_allclose(both["0_votes"][:16], expected, atol=1e-5)
+    with np.load(tmp_path / SOFTENED.format(epoch=1)) as own:
+        kept = replace(shard, votes=own["0"])
+    (both,) = taught_by([], [kept], 0.5, tmp_path / TAUGHT.format(epoch=1))
+    expected = 0.5 * kept.votes[:16] + 0.5 * mean_answers(shard, teachers)["votes"]
+    np.testing.assert_allclose(both.votes[:16], expected, atol=1e-5)
+
+
+def test_a_run_may_begin_as_a_finished_one(shard, teachers, tmp_path):
+    recipe = replace(QUICK, start=teachers[0])
+    begun = create_model(recipe, imagenet=True).state_dict()
+    finished = load_trained(Path(teachers[0]))[0].state_dict()
+    assert all(torch.equal(begun[name], finished[name]) for name in finished)
+    with pytest.raises(RecipeError, match=r"start: nowhere\.pt is missing"):
+        train(replace(QUICK, start="nowhere.pt"), [shard], tmp_path / "out")
+    with pytest.raises(RecipeError, match="test_efficientnet with head"):
+        create_model(replace(recipe, backbone_groups=2), imagenet=True)

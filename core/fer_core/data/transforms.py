@@ -35,6 +35,9 @@ class Augmentation:
     which networks that see luminance alone hardly notice."""
     saturation: float = 0.0
     """Largest change of the saturation, as a share of it; 0..1."""
+    dim: float = 0.0
+    """Probability of too little light: down to a tenth, with the noise of a sensor that grows as the signal falls, and
+    a gain that makes up for some of it."""
     grey: float = 0.2
     resolution: float = 0.4
     """Probability of a trip through a lower resolution."""
@@ -54,6 +57,8 @@ class Augmentation:
             crop = _hue_and_saturation(crop, rng, self.hue_deg, self.saturation)
         if rng.random() < self.light:
             crop = _table(crop, [_light_table(rng)] * 3)
+        if self.dim and rng.random() < self.dim:
+            crop = _dimmed(crop, rng)
         if rng.random() < self.grey:
             crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         if rng.random() < self.blur:
@@ -115,6 +120,14 @@ def _light_table(rng: Rng) -> ImageU8:
     x = (x - 0.5) * rng.uniform(0.6, 1.4) + 0.5 + rng.uniform(-0.2, 0.2)
     table: ImageU8 = np.clip(x * 255, 0, 255).astype(np.uint8)
     return table
+
+
+def _dimmed(crop: ImageU8, rng: Rng) -> ImageU8:
+    share = 10.0 ** rng.uniform(-1, 0)
+    noise = rng.normal(0, rng.uniform(0, 4) / share**0.5, crop.shape[:2])[..., None]  # of luminance
+    gain = share ** -max(0.0, rng.uniform(-0.5, 0.8))
+    dimmed: ImageU8 = np.clip((crop * share + noise) * gain, 0, 255).astype(np.uint8)
+    return dimmed
 
 
 def _table(crop: ImageU8, tables: list[ImageU8]) -> ImageU8:

@@ -44,7 +44,7 @@ def create_model(recipe: Recipe, labels: Labels | None = None, *, imagenet: bool
     Args:
         recipe: names backbone and head.
         labels: of the training split, for heads that are built from them; None when its weights will be loaded anyway.
-        imagenet: start from ImageNet weights, or from the recipe's file, where the recipe says so.
+        imagenet: start from ImageNet weights, or from the recipe's files, where the recipe says so.
 
     Raises:
         RecipeError: when head and backbone do not fit, or there are no such weights.
@@ -60,7 +60,10 @@ def create_model(recipe: Recipe, labels: Labels | None = None, *, imagenet: bool
             load_backbone(backbone, Path(recipe.weights))
         if recipe.backbone_groups:
             shorten(backbone, recipe.backbone_groups)
-        return create_network(backbone, recipe_head(recipe), answers, recipe.dropout)
+        network = create_network(backbone, recipe_head(recipe), answers, recipe.dropout)
+        if recipe.start and imagenet:
+            network.load_state_dict(load_trained(Path(recipe.start))[0].state_dict())
+        return network
     except (ValueError, RuntimeError) as error:
         raise RecipeError(f"{recipe.backbone} with head {recipe.head['name']}: {error}") from error
 

@@ -188,9 +188,11 @@ def check(recipe: Recipe) -> None:
     sam_radius(recipe)
     if recipe.monitor not in FIGURES:
         raise RecipeError(f"monitor: no figure {recipe.monitor!r}{suggest(recipe.monitor, FIGURES)}")
-    for teacher in recipe.teachers:
-        if not Path(teacher).is_file():
-            raise RecipeError(f"teachers: {teacher} is missing; train it first, or name another checkpoint")
+    finished = {"start": [recipe.start] if recipe.start else [], "teachers": recipe.teachers}
+    for key, checkpoints in finished.items():
+        for checkpoint in checkpoints:
+            if not Path(checkpoint).is_file():
+                raise RecipeError(f"{key}: {checkpoint} is missing; train it first, or name another checkpoint")
     if recipe.frames < 1:
         raise RecipeError(f"frames: expected 1 or more, not {recipe.frames}")
     if (recipe.frames > 1) != (recipe.head["name"] == "recurrent"):

@@ -68,6 +68,8 @@ class Recipe:
     """Start from ImageNet weights out of an installed package."""
     weights: str = ""
     """File to start the backbone from instead of ``imagenet``: a state dict under timm's names, or a checkpoint."""
+    start: str = ""
+    """Checkpoint of a finished run whose averaged network, of the same backbone and head, is where this one begins."""
     teachers: tuple[str, ...] = ()
     """Checkpoints of finished runs, whose averaged answers teach the stages with a ``taught_share``."""
     dropout: float = 0.2

@@ -25,7 +25,7 @@ from fer_core.train.resolution import resized
 from fer_core.types import Floats
 
 _BATCH = 64
-_FIELDS = ("votes", "va", "au", "au_weight")
+_TASKS = ("votes", "va", "au")
 #: ``votes`` (R, E), ``va`` (R, 2) and ``au`` (R, A) of the R training rows of a shard.
 _Answers = dict[str, Floats]
 
@@ -39,44 +39,46 @@ def taught_by(
         teachers: checkpoints.
         shards: what is trained on.
         share: 0..1, of the answers.
-        path: where the labels are kept; those of an earlier call are read from there.
+        path: where the answers are kept; those of an earlier call are read from there.
         compiled: let :func:`torch.compile` speed the teachers up.
 
     Raises:
         DataError: when a teacher cannot be read.
     """
     if not path.is_file():
-        answers = [_answers(shards, Path(teacher), compiled) for teacher in teachers]
-        mixed = {
-            f"{n}_{field}": column
-            for n, shard in enumerate(shards)
-            for field, column in _mixed(shard, [own[n] for own in answers], share).items()
+        found = [_answers(shards, Path(teacher), compiled) for teacher in teachers]
+        mean = {
+            f"{n}_{field}": np.mean([own[n][field] for own in found], axis=0)
+            for n in range(len(shards))
+            for field in found[0][n]
         }
         temporary = path.with_suffix(".partial")
         with temporary.open("wb") as file:
-            np.savez(file, **mixed)
+            np.savez(file, **mean)
         temporary.replace(path)
     with np.load(path) as kept:
-        return [replace(shard, **{field: kept[f"{n}_{field}"] for field in _FIELDS}) for n, shard in enumerate(shards)]
+        mean = dict(kept)
+    by_shard = [{f: mean[f"{n}_{f}"] for f in _TASKS if f"{n}_{f}" in mean} for n in range(len(shards))]
+    return [_mixed(shard, answers, share) for shard, answers in zip(shards, by_shard, strict=True)]
 
 
-def _mixed(shard: Shard, answers: Sequence[_Answers], share: float) -> dict[str, Floats]:
-    """The label columns of a shard, mixed in its training rows."""
+def _mixed(shard: Shard, answers: _Answers, share: float) -> Shard:
+    """The shard with its labels mixed in its training rows."""
     rows = np.flatnonzero(shard.split == "train")
-    columns: dict[str, Floats] = {field: getattr(shard, field).copy() for field in _FIELDS}
     if not len(rows):
-        return columns
+        return shard
     unlabelled = ~np.isfinite(shard.au[rows]).any(axis=1)
     coded = (shard.au_weight[rows] >= 1) & ~unlabelled
-    for field in ("votes", "va", "au"):
-        label = columns[field][rows]
-        answer = np.mean([own[field] for own in answers], axis=0)
+    columns: dict[str, Floats] = {field: getattr(shard, field).copy() for field in _TASKS}
+    for field, column in columns.items():
+        label, answer = column[rows], answers[field]
         mixed = np.where(np.isfinite(label), (1 - share) * label + share * answer, answer)
         if field == "au":
             mixed[coded] = label[coded]
-        columns[field][rows] = mixed
-    columns["au_weight"][rows[unlabelled]] = WEAK_AU_WEIGHT
-    return columns
+        column[rows] = mixed
+    weight = shard.au_weight.copy()
+    weight[rows[unlabelled]] = WEAK_AU_WEIGHT
+    return replace(shard, votes=columns["votes"], va=columns["va"], au=columns["au"], au_weight=weight)
 
 
 @torch.inference_mode()

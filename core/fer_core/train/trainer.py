@@ -43,8 +43,8 @@ CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
 #: Votes of a stage in which the network teaches itself.
 SOFTENED = "votes-from-epoch-{epoch}.npz"
-#: Labels of a stage in which others teach it.
-TAUGHT = "labels-from-epoch-{epoch}.npz"
+#: What the teachers of a stage answer.
+TAUGHT = "answers-from-epoch-{epoch}.npz"
 _LOG_EVERY = 20
 #: Of the generator of Mixup and MixAugment, beside the seed, the epoch and the step.
 _MIXING = 1
