@@ -16,7 +16,9 @@ from fer_core.augment.affect3d.topology import (
     LID_CREASE_PAIRS,
     LID_EDGE_PAIRS,
     LIP_PAIRS,
+    LOWER_LIP_ROWS,
     RIGHT_LID_PAIRS,
+    UPPER_LIP_ROWS,
 )
 
 Landmarks = Callable[..., np.ndarray]
@@ -45,6 +47,47 @@ def test_render_changes_the_face_and_nothing_else(
     height, width = made_fit.region_rgb_u8.shape[:2]
     changed[made_fit.top_px : made_fit.top_px + height, made_fit.left_px : made_fit.left_px + width] = False
     assert not changed.any()
+
+
+@pytest.mark.parametrize("gap_cm", [0.0, 0.08, 0.25], ids=["joined", "closed", "ajar"])
+@pytest.mark.parametrize("name", ["sadness", "anger"])
+def test_render_draws_the_line_between_closed_lips_without_steps(
+    synthesiser: Synthesiser, made_landmarks: Landmarks, name: str, gap_cm: float
+) -> None:
+    landmarks = made_landmarks(scale_px_per_cm=28.0, centre=360.0)
+    landmarks[LIP_PAIRS[:, 0], 1] -= 14 * gap_cm
+    landmarks[LIP_PAIRS[:, 1], 1] += 14 * gap_cm
+    line = landmarks[LIP_PAIRS].mean(axis=1)
+    columns = np.arange(720)
+    # Darker above the line between the lips than below it, and never steeper than in a photograph.
+    below = np.clip(np.arange(720)[:, None] - np.interp(columns, line[:, 0], line[:, 1]), -2, 2)
+    photo = np.repeat((120 + 30 * below)[..., None], 3, axis=2).astype(np.uint8)
+    fit = fit_mesh(photo, landmarks)
+    target = Target.expression(name)
+    out = synthesiser.render(fit, target)[..., 1].astype(float)
+    places = to_pixels(fit, moved_mesh(fit, target.weights(synthesiser.model), synthesiser.model))
+    left, right = places[[191, 415], 0].astype(int)
+    top, bottom = places[LIP_PAIRS, 1].min() - 12, places[LIP_PAIRS, 1].max() + 12
+    strip = out[int(top) : int(bottom), left:right]
+    under = (strip >= 120).argmax(axis=0)
+    x = np.arange(right - left)
+    above, beneath = strip[under - 1, x], strip[under, x]
+    height = under - (beneath - 120) / (beneath - above)
+    curve = np.polynomial.Polynomial.fit(x, height, 8)(x)
+    assert np.ptp(height) > 3
+    assert np.abs(np.diff(height)).max() < 0.9
+    assert np.abs(np.diff(height - curve)).max() < 0.5
+
+
+def test_render_changes_nothing_beyond_the_rings_around_the_face(
+    synthesiser: Synthesiser, made_fit: FittedFace
+) -> None:
+    outline = np.zeros(made_fit.photo_rgb_u8.shape[:2], np.uint8)
+    cv2.fillConvexPoly(outline, cv2.convexHull(np.ceil(made_fit.vertices_px).astype(np.int32)), 1)
+    beyond = cv2.dilate(outline, np.ones((3, 3), np.uint8)) == 0
+    for name in ("surprise", "anger"):
+        out = synthesiser.render(made_fit, Target.expression(name))
+        assert np.array_equal(out[beyond], made_fit.photo_rgb_u8[beyond])
 
 
 def test_render_has_no_step_at_the_outline(synthesiser: Synthesiser, made_landmarks: Landmarks) -> None:
@@ -88,6 +131,22 @@ def test_moved_mesh_closes_lids_and_lips_but_never_crosses_them(synthesiser: Syn
         weights = rng.uniform(0, 2, len(synthesiser.model.unit_names)).astype(np.float32)
         moved = moved_mesh(made_fit, weights, synthesiser.model)
         assert (moved[pairs[:, 1], 1] - moved[pairs[:, 0], 1]).min() > -1e-3
+
+
+def test_moved_mesh_keeps_the_line_of_closed_lips_and_folds_none(
+    synthesiser: Synthesiser, made_landmarks: Landmarks, made_photo: np.ndarray
+) -> None:
+    landmarks = made_landmarks()
+    landmarks[LIP_PAIRS[:, 1], 1] += 1.0
+    fit = fit_mesh(made_photo, landmarks)
+    for name in ("sadness", "anger"):
+        moved = moved_mesh(fit, Target.expression(name).weights(synthesiser.model), synthesiser.model)
+        gap = (moved - fit.mesh_cm)[LIP_PAIRS, 1]
+        assert (gap[:, 1] - gap[:, 0]).min() > -1e-3
+        for rows, outwards in ((UPPER_LIP_ROWS, -1), (LOWER_LIP_ROWS, 1)):
+            heights = outwards * np.diff(moved[rows, 1], axis=0)
+            rest = outwards * np.diff(fit.mesh_cm[rows, 1], axis=0)
+            assert np.all(heights[rest > 0.02] > 0)
 
 
 def test_moved_mesh_raises_the_brow_without_stretching_the_lid(synthesiser: Synthesiser, made_fit: FittedFace) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from fer_core.augment.affect3d.fitting import FittedFace
@@ -11,7 +13,9 @@ from fer_core.augment.affect3d.topology import (
     LID_CREASE_PAIRS,
     LID_EDGE_PAIRS,
     LIP_PAIRS,
+    LOWER_LIP_ROWS,
     RIGHT_LID_PAIRS,
+    UPPER_LIP_ROWS,
     Indices,
 )
 from fer_core.faces.canonical import canonical_mesh
@@ -24,12 +28,17 @@ MAX_LID_OPENING = 1.25
 #: A raised brow unfolds the skin below it and hardly stretches that with lashes, shadow and make-up: greatest stretch
 #: from the edge of the lid to its crease, and from there to the next points.
 LID_STRETCHES = ((LID_EDGE_PAIRS, 1.15), (LID_CREASE_PAIRS, 2.0))
+#: Closed lips stay apart by what the photograph shows between them, up to this: the dark line in which they meet.
+SEAM_CM = 0.1
+#: Rows of a lip come as near to each other as this share of their distance, so that lips grow thin but do not fold.
+LIP_SQUEEZE = 0.35
 
 
 def moved_mesh(fit: FittedFace, weights: Floats, model: AffectModel) -> Floats:
     """(468, 3): the face with strengths (U,) of the model's movements, in canonical centimetres.
 
-    Lids and lips meet but never cross, and lids open no further than the photograph can fill.
+    Lids and lips meet but never cross, closed lips keep the line between them, and lids open no further than the
+    photograph can fill.
     """
     shapes = model.unit_shapes_cm
     strengths = np.asarray(weights, np.float32).copy()
@@ -71,10 +80,15 @@ def _limit_stretch(moved: Floats, rest: Floats, pairs: Indices, stretch: float) 
 
 def _limit_lips(moved: Floats, rest: Floats) -> None:
     upper, lower = LIP_PAIRS[:, 0], LIP_PAIRS[:, 1]
-    least = np.minimum(rest[lower, 1] - rest[upper, 1], 0.0)
-    excess = np.minimum(moved[lower, 1] - moved[upper, 1] - least, 0.0)
-    moved[upper, 1] += 0.5 * excess
-    moved[lower, 1] -= 0.5 * excess
+    least = np.minimum(rest[lower, 1] - rest[upper, 1], SEAM_CM)
+    half = 0.5 * np.maximum(least - (moved[lower, 1] - moved[upper, 1]), 0.0)
+    for rows, outwards in ((UPPER_LIP_ROWS, -1), (LOWER_LIP_ROWS, 1)):
+        pushed = half
+        moved[rows[0], 1] += outwards * pushed
+        for inner, outer in pairwise(rows):
+            least = LIP_SQUEEZE * np.maximum(outwards * (rest[outer, 1] - rest[inner, 1]), 0)
+            pushed = np.clip(least - outwards * (moved[outer, 1] - moved[inner, 1]), 0, pushed)
+            moved[outer, 1] += outwards * pushed
 
 
 def to_pixels(fit: FittedFace, moved_cm: Floats) -> Floats:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from fer_core.augment.affect3d.errors import SynthesisError
 from fer_core.augment.affect3d.lips import close_lips
 from fer_core.augment.affect3d.model import AffectModel, affect_model
-from fer_core.augment.affect3d.raster import Affine, rasterise, triangle_affines
+from fer_core.augment.affect3d.raster import Affine, rasterise, triangle_affines, turned_towards
 from fer_core.augment.affect3d.topology import EYES, LEFT_LID_PAIRS, LIP_PAIRS, MOUTH, OVAL, RIGHT_LID_PAIRS, fills
 from fer_core.faces.pose import Alignment, align_canonical, pose_of
 from fer_core.faces.tracker import FaceTracker, FoundFace
@@ -57,7 +57,7 @@ class FittedFace:
     vertices_px: Floats
     """(468 + 72, 2): the mesh and its skirt in the photograph."""
     triangles: npt.NDArray[np.intp]
-    """(K, 3) into ``vertices_px``, in drawing order (far to near); the mouth is a hole, the eyes are filled."""
+    """(K, 3) into ``vertices_px``, in drawing order (far to near); mouth and eyes are filled."""
     left_px: int
     top_px: int
     """Corner of the region that may change."""
@@ -150,7 +150,7 @@ def fit_mesh(photo_rgb_u8: ImageU8, landmarks_px: Floats, model: AffectModel | N
     right, bottom = np.clip(np.ceil(vertices.max(axis=0)) + 3, 1, (width, height)).astype(int)
     region = np.ascontiguousarray(photo_rgb_u8[top:bottom, left:right])
     local = vertices - np.array([left, top], np.float32)
-    triangles = _drawing_order(model, landmarks_px, local)
+    triangles = _drawing_order(model, landmarks_px)
     uv_map = _uv_map(model, local, triangles, (int(bottom - top), int(right - left)))
     eye_white = eye_white_rgb(photo_rgb_u8, landmarks_px)
     return FittedFace(
@@ -210,12 +210,13 @@ def _warnings(mesh_cm: Floats) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _drawing_order(model: AffectModel, landmarks_px: Floats, local_px: Floats) -> npt.NDArray[np.intp]:
-    """Triangles of face and skirt, far to near, without the mouth and without those that face away."""
-    face = model.triangles[~fills(model.triangles, MOUTH)].astype(np.intp)
-    a, b, c = (landmarks_px[face[:, k], :2] for k in range(3))
-    area: Floats = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    face = face[area * np.sign(np.median(area)) > 0]
+def _drawing_order(model: AffectModel, landmarks_px: Floats) -> npt.NDArray[np.intp]:
+    """Triangles of skirt, mouth and face, the face's far to near.
+
+    None is left out: of a mesh without holes what shows its front covers all, also where lips fold or part.
+    """
+    inside = fills(model.triangles, MOUTH)
+    face, mouth = model.triangles[~inside].astype(np.intp), model.triangles[inside].astype(np.intp)
     depth = landmarks_px[face, 2].mean(axis=1)
     face = face[np.argsort(-depth, kind="stable")]
     n, rings = len(OVAL), [OVAL, 468 + np.arange(len(OVAL)), 468 + len(OVAL) + np.arange(len(OVAL))]
@@ -223,12 +224,13 @@ def _drawing_order(model: AffectModel, landmarks_px: Floats, local_px: Floats) -
     for inner, outer in pairwise(rings):
         for k in range(n):
             j = (k + 1) % n
-            skirt += [(inner[k], outer[k], outer[j]), (inner[k], outer[j], inner[j])]
-    return np.concatenate([np.array(skirt, np.intp), face])
+            skirt += [(inner[k], outer[j], outer[k]), (inner[k], inner[j], outer[j])]
+    return np.concatenate([np.array(skirt, np.intp), mouth, face])
 
 
 def _uv_map(model: AffectModel, local_px: Floats, triangles: npt.NDArray[np.intp], shape: tuple[int, int]) -> Floats:
     grid = model.unit_log_ratios.shape[1]
+    triangles = triangles[turned_towards(local_px, triangles)]
     ids = rasterise(local_px, triangles, shape)
     uv = np.concatenate([model.uv * (grid - 1), np.full((len(local_px) - 468, 2), -9, np.float32)])
     affines = triangle_affines(

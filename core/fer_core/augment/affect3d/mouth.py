@@ -11,6 +11,7 @@ import numpy as np
 
 from fer_core.augment.affect3d.fitting import FittedFace
 from fer_core.augment.affect3d.model import AffectModel
+from fer_core.augment.affect3d.raster import smooth_contour
 from fer_core.augment.affect3d.topology import MOUTH
 from fer_core.faces.canonical import canonical_mesh
 from fer_core.types import Floats, ImageU8
@@ -53,7 +54,7 @@ def paint_mouth(image: ImageU8, fit: FittedFace, model: AffectModel, moved_cm: F
     shows = float(np.clip((opening - SHOWS_CM[0]) / (SHOWS_CM[1] - SHOWS_CM[0]), 0, 1))
     if shows == 0:
         return
-    contour = _smooth(moved_px[MOUTH])
+    contour = smooth_contour(moved_px[MOUTH])
     height, width = image.shape[:2]
     left, top = np.clip(np.floor(contour.min(axis=0)).astype(int) - 2, 0, (width - 1, height - 1))
     right, bottom = np.clip(np.ceil(contour.max(axis=0)).astype(int) + 3, 1, (width, height))
@@ -173,17 +174,3 @@ def _shade(mask: ImageU8, fit: FittedFace) -> Floats:
     rim = np.clip(edge / (0.4 * reach), 0, 1)
     shade: Floats = (0.55 + 0.45 * upper * (2 - upper)) * (0.65 + 0.35 * rim)
     return shade
-
-
-def _smooth(contour: Floats, steps: int = 5) -> Floats:
-    """A closed Catmull-Rom curve through the 20 points of the inner lips, with corners at those of the mouth."""
-    before, after, further = np.roll(contour, 1, 0), np.roll(contour, -1, 0), np.roll(contour, -2, 0)
-    pieces = [
-        contour
-        + 0.5 * (after - before) * t
-        + (before - 2.5 * contour + 2 * after - 0.5 * further) * t**2
-        + 0.5 * (3 * contour - before - 3 * after + further) * t**3
-        for t in np.arange(steps) / steps
-    ]
-    curve: Floats = np.stack(pieces, axis=1).reshape(-1, 2).astype(np.float32)
-    return curve

@@ -10,6 +10,8 @@ from fer_core.types import Floats
 
 Affine = npt.NDArray[np.float32]
 _SHIFT = 4  # binary digits of a pixel in OpenCV's fixed-point coordinates
+#: Powers of the place between two points (rows) of the point before them, the two and the point after (columns).
+_CATMULL_ROM = 0.5 * np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]], np.float64)
 
 
 def rasterise(vertices_px: Floats, triangles: npt.NDArray[np.intp], shape: tuple[int, int]) -> npt.NDArray[np.int32]:
@@ -28,6 +30,14 @@ def rasterise(vertices_px: Floats, triangles: npt.NDArray[np.intp], shape: tuple
     for index, triangle in enumerate(corners, start=1):
         cv2.fillConvexPoly(ids, triangle, index, cv2.LINE_8, _SHIFT)
     return ids
+
+
+def turned_towards(vertices_px: Floats, triangles: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """(K,): which triangles (K, 3) of vertices (V, 2) show their front: counter-clockwise as seen, y down."""
+    a, b, c = (vertices_px[triangles[:, k]] for k in range(3))
+    area: Floats = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    front: npt.NDArray[np.bool_] = area < 0
+    return front
 
 
 def triangle_affines(vertices_px: Floats, triangles: npt.NDArray[np.intp], values: Floats) -> Affine:
@@ -57,3 +67,12 @@ def triangle_affines(vertices_px: Floats, triangles: npt.NDArray[np.intp], value
     inverse[flat] = [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
     maps: Affine = (values[:, :2].astype(np.float64) @ inverse).astype(np.float32)
     return maps
+
+
+def smooth_contour(contour: Floats, steps: int = 5) -> Floats:
+    """(N * steps, 2): a closed Catmull-Rom curve through the points (N, 2) of a contour of lips or lids."""
+    t = np.arange(steps) / steps
+    powers = np.stack([np.ones(steps), t, t**2, t**3], axis=1)
+    around = contour[(np.arange(len(contour))[:, None] + (-1, 0, 1, 2)) % len(contour)]
+    curve: Floats = (powers @ _CATMULL_ROM @ around).reshape(-1, 2).astype(np.float32)
+    return curve

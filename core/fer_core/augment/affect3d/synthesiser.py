@@ -3,12 +3,13 @@
 Source: Kollias et al., "Deep neural network augmentation: generating faces for affect analysis" (2020), sections 4.3
 to 4.5: deform the fitted face by ``s_new = s_orig + delta s``, render it with the photograph's texture, blend it in.
 Where we deviate: wrinkles, folds and shadows come as a ratio image (Liu, Shan & Zhang, "Expressive expression mapping
-with ratio images", 2001), the mouth is filled with teeth, and eyeballs stay while lids move.
+with ratio images", 2001), the mouth is filled with teeth, and eyeballs stay in their sockets while lids move.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from math import ceil
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from fer_core.augment.affect3d.eyes import hold_eyeballs
 from fer_core.augment.affect3d.fitting import FittedFace, with_skirt
 from fer_core.augment.affect3d.model import AffectModel, affect_model
 from fer_core.augment.affect3d.mouth import paint_mouth
-from fer_core.augment.affect3d.raster import rasterise, triangle_affines
+from fer_core.augment.affect3d.raster import rasterise, triangle_affines, turned_towards
 from fer_core.augment.affect3d.target import Target
 from fer_core.augment.affect3d.topology import OVAL
 from fer_core.types import Floats, ImageU8
@@ -32,6 +33,11 @@ CHANNEL_POWER = (0.8, 1.0, 1.1)
 
 #: Triangles of less height are drawn wider than they are.
 SLIVER_PX = 2.5
+
+#: Reach (standard deviation) over which the movements of neighbouring triangles flow into each other, and its least:
+#: lips and lids that meet along edges of the mesh would show the corners of the mesh and the steps of pixels.
+ROUND_OFF_CM = 0.07
+MIN_ROUND_OFF_PX = 0.8
 
 
 class Blend(StrEnum):
@@ -100,36 +106,57 @@ def _apply_ratio(fit: FittedFace, weights: Floats, model: AffectModel) -> ImageU
 def _warp(image: ImageU8, fit: FittedFace, before: Floats, after: Floats) -> ImageU8:
     """The region with the mesh moved; where there is no mesh it stays."""
     shape = (image.shape[0], image.shape[1])
-    ids = rasterise(after, fit.triangles, shape)
+    # Where skin folds over itself, what has turned its back is hidden.
+    front = turned_towards(after, fit.triangles)
+    triangles = fit.triangles[front]
+    ids = rasterise(after, triangles, shape)
     maps = np.concatenate(
         [
             np.array([[[1, 0, 0], [0, 1, 0]]], np.float32),
-            triangle_affines(after, fit.triangles, fit.affine_of_source),
+            triangle_affines(after, triangles, fit.affine_of_source[front]),
         ]
     )
     xs = np.arange(shape[1], dtype=np.float32)[None]
     ys = np.arange(shape[0], dtype=np.float32)[:, None]
     source_x = maps[:, 0, 0].take(ids) * xs + maps[:, 0, 1].take(ids) * ys + maps[:, 0, 2].take(ids)
     source_y = maps[:, 1, 0].take(ids) * xs + maps[:, 1, 1].take(ids) * ys + maps[:, 1, 2].take(ids)
-    _keep_slivers(source_x, source_y, ids, fit, before, after)
+    _keep_slivers(source_x, source_y, ids, triangles, before, after)
+    _round_off(source_x, source_y, ids, ROUND_OFF_CM * fit.alignment.scale_px_per_cm)
     hold_eyeballs(source_x, source_y, before, after)
     warped: ImageU8 = cv2.remap(image, source_x, source_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return warped
 
 
 def _keep_slivers(
-    source_x: Floats, source_y: Floats, ids: npt.NDArray[np.int32], fit: FittedFace, before: Floats, after: Floats
+    source_x: Floats,
+    source_y: Floats,
+    ids: npt.NDArray[np.int32],
+    triangles: npt.NDArray[np.intp],
+    before: Floats,
+    after: Floats,
 ) -> None:
     """Hold pixels on the rim of narrow triangles inside them: beyond, a narrow triangle's map runs away, in place."""
-    corners = after[fit.triangles]
+    corners = after[triangles]
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     height = np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / np.maximum(longest, 1e-6)
     narrow = np.concatenate([[False], height < SLIVER_PX])
-    ys, xs = np.nonzero(narrow[ids])
-    source = before[fit.triangles[ids[ys, xs] - 1]]
+    ys, xs = np.nonzero(narrow.take(ids))
+    source = before[triangles[ids[ys, xs] - 1]]
     source_x[ys, xs] = np.clip(source_x[ys, xs], source[..., 0].min(axis=1), source[..., 0].max(axis=1))
     source_y[ys, xs] = np.clip(source_y[ys, xs], source[..., 1].min(axis=1), source[..., 1].max(axis=1))
+
+
+def _round_off(source_x: Floats, source_y: Floats, ids: npt.NDArray[np.int32], sigma_px: float) -> None:
+    """Take the kinks of triangles and the steps of folds out of a map, in place; outside of the mesh it stays."""
+    sigma_px = max(MIN_ROUND_OFF_PX, sigma_px)
+    side = 2 * ceil(2 * sigma_px) + 1
+    outside = ids == 0
+    for source, own in ((source_x, np.arange(ids.shape[1])[None]), (source_y, np.arange(ids.shape[0])[:, None])):
+        own = own.astype(np.float32)
+        shift = cv2.GaussianBlur(source - own, (side, side), sigma_px)
+        shift[outside] = 0
+        np.add(shift, own, out=source)
 
 
 def _poisson(region: ImageU8, photo: ImageU8, before: Floats) -> ImageU8:

@@ -38,6 +38,21 @@ LID_CREASE_PAIRS: Indices = np.array(
 LIP_PAIRS: Indices = np.array(
     [(191, 95), (80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318), (415, 324)], np.intp
 )
+#: Rows of the upper and the lower lip from the inner lips outwards, each from the right to the left corner.
+UPPER_LIP_ROWS: Indices = np.array(
+    [
+        *((191, 80, 81, 82, 13, 312, 311, 310, 415), (183, 42, 41, 38, 12, 268, 271, 272, 407)),
+        *((184, 74, 73, 72, 11, 302, 303, 304, 408), (185, 40, 39, 37, 0, 267, 269, 270, 409)),
+    ],
+    np.intp,
+)
+LOWER_LIP_ROWS: Indices = np.array(
+    [
+        *((95, 88, 178, 87, 14, 317, 402, 318, 324), (96, 89, 179, 86, 15, 316, 403, 319, 325)),
+        *((77, 90, 180, 85, 16, 315, 404, 320, 307), (146, 91, 181, 84, 17, 314, 405, 321, 375)),
+    ],
+    np.intp,
+)
 #: Closed contours without their repeated first point.
 OVAL: Indices = np.array(FACE_OVAL[:-1], np.intp)
 EYES: tuple[Indices, Indices] = (np.array(RIGHT_EYE[:-1], np.intp), np.array(LEFT_EYE[:-1], np.intp))
