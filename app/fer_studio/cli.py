@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_core import __version__
+from fer_core.infer.shipped_models import SHIPPED_MODELS
 from fer_studio.console import printable, say
 from fer_studio.options import AUTO_BASELINE, DEVICES, LAYOUTS, NO_BASELINE, AnnotateOptions, Existing
 
@@ -22,7 +23,7 @@ _COMMANDS = ("annotate", "demo", "cameras", "doctor")
 _GENERAL_OPTIONS = ("-h", "--help", "--version")
 
 _USAGE = (
-    "fer-studio [PATH ...] [--camera SPEC] [--loop] [--model FILE] [--device DEVICE]\n"
+    "fer-studio [PATH ...] [--camera SPEC] [--loop] [--model MODEL] [--device DEVICE]\n"
     "       fer-studio COMMAND ... (COMMAND --help says more)\n"
     "       fer-studio --help | --version"
 )
@@ -164,7 +165,14 @@ def _add_model_options(parser: argparse._ActionsContainer, device_default: str |
     parser.add_argument(
         "--device", choices=DEVICES, default=device_default, help=f"what runs the network (default: {shown})"
     )
-    parser.add_argument("--model", type=_file, metavar="FILE", help="another model (ONNX with a card of fer-studio)")
+    parser.add_argument(
+        "--model",
+        type=_model,
+        metavar="MODEL",
+        help="one of the program's own ("
+        + "; ".join(f"{name}: {model.words}" for name, model in SHIPPED_MODELS.items())
+        + "), or an ONNX file with a card of fer-studio",
+    )
 
 
 def _at_least_one(text: str) -> int:
@@ -189,6 +197,10 @@ def _file(text: str) -> Path:
     if not os.path.isfile(text):  # noqa: PTH113
         raise argparse.ArgumentTypeError(f"{text}: there is no such file that you may read")
     return Path(text)
+
+
+def _model(text: str) -> Path:
+    return Path(text) if text in SHIPPED_MODELS else _file(text)
 
 
 def _baseline(text: str) -> str:

@@ -32,7 +32,7 @@ class Preferences:
     text_percent: int = 100
     """Size of texts, relative to what the system says."""
     model: str = ""
-    """ONNX file; empty is the shipped one."""
+    """Name of a shipped model, or an ONNX file; empty is the usual one."""
     device: str = "auto"
     max_faces: int = 4
     file_jobs: int = 0

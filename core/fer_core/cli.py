@@ -28,6 +28,7 @@ from fer_core.evaluate.probe_command import add_probe
 from fer_core.evaluate.thresholds import chosen_au_thresholds, read_au_thresholds
 from fer_core.infer.engine import Engine, cpu_count, file_sha256
 from fer_core.infer.model_card import ModelError
+from fer_core.infer.shipped_models import SHIPPED_MODELS, STANDARD
 from fer_core.models.morphable_command import add_morphable
 from fer_core.standard_output import discard_standard_output
 from fer_core.train.recipe import RecipeError, load_recipe, shipped_recipes
@@ -124,7 +125,12 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="figures of a model on labelled faces")
     evaluate.set_defaults(run=_evaluate)
-    evaluate.add_argument("--model", type=Path, metavar="FILE", help="ONNX file (default: the shipped model)")
+    evaluate.add_argument(
+        "--model",
+        type=Path,
+        metavar="MODEL",
+        help=f"ONNX file, or one that the program comes with: {', '.join(SHIPPED_MODELS)} (default: {STANDARD})",
+    )
     evaluate.add_argument("--data", type=_dataset, required=True, metavar="NAME", help="a data set of fer-core recipes")
     evaluate.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the archives")
     evaluate.add_argument("--split", choices=_SPLITS, default="test", help="default: test")
@@ -142,7 +148,14 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="checkpoint to ONNX with a model card")
     export.set_defaults(run=_export)
-    export.add_argument("--checkpoint", type=Path, required=True, metavar="FILE")
+    export.add_argument(
+        "--checkpoint",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="of fer-core train; of several, such as the run and the one it began as, the mean of their weights",
+    )
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="ONNX file; the card lands beside it")
     export.add_argument(
         "--temperature", type=_temperature, metavar="auto|T", help="default: auto, fitted on the validation split"

@@ -91,7 +91,7 @@ def test_cli_help_tells_of_the_window_and_its_options(capsys: pytest.CaptureFixt
         cli.main(["--help"])
     assert stop.value.code == 0
     said = capsys.readouterr().out
-    assert all(word in said for word in ("--camera SPEC", "--loop", "--model FILE", "annotate", "the window opens"))
+    assert all(word in said for word in ("--camera SPEC", "--loop", "--model MODEL", "annotate", "the window opens"))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fer_core.infer.engine import file_sha256
+from fer_core.infer.shipped_models import SHIPPED_MODELS, STANDARD, ShippedModel
 from fer_studio import cli, doctor
 from fer_studio.doctor import Finding, examine, missing_libraries, render
 
@@ -57,9 +58,7 @@ def test_doctor_names_the_debian_package_of_a_missing_library(monkeypatch: pytes
 def test_doctor_exits_1_when_the_model_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from fer_core.infer import engine
-
-    monkeypatch.setattr(engine, "DEFAULT_MODEL", ("models", "gone.onnx"))
+    monkeypatch.setitem(SHIPPED_MODELS, STANDARD, ShippedModel("gone.onnx", ""))
     assert cli.main(["doctor"]) == 1
     said = capsys.readouterr().out
     assert "MISSING model" in said

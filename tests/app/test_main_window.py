@@ -20,6 +20,7 @@ from fer_core import __version__
 from fer_core.infer.engine import Engine
 from fer_studio import app
 from fer_studio.dialogs.about import AboutDialog
+from fer_studio.dialogs.model_field import ModelField
 from fer_studio.dialogs.settings_dialog import SettingsDialog
 from fer_studio.dialogs.shortcuts import ShortcutsDialog, shortcuts_of
 from fer_studio.engines import SharedEngine
@@ -232,7 +233,7 @@ def test_settings_dialog_gives_what_was_chosen(qtbot: QtBot, model: Path) -> Non
     dialog = SettingsDialog(before)
     qtbot.addWidget(dialog)
     assert dialog.preferences() == before
-    dialog._model.text = str(model)
+    dialog._model.chosen = str(model)
     dialog._max_faces.setValue(1)
     dialog._mesh.setChecked(True)
     dialog._theme.setCurrentIndex(dialog._theme.findData("light"))
@@ -243,11 +244,25 @@ def test_settings_dialog_gives_what_was_chosen(qtbot: QtBot, model: Path) -> Non
     assert chosen.camera == "Wide"
 
 
+def test_settings_dialog_offers_the_shipped_models_and_keeps_a_file(qtbot: QtBot, model: Path) -> None:
+    field = ModelField(str(model))
+    qtbot.addWidget(field)
+    assert field.chosen == str(model)
+    words = [field._list.itemText(i) for i in range(field._list.count())]
+    assert words[0].startswith("Standard: ")
+    assert words[1].startswith("Tiny: ")
+    assert words[2] == model.name
+    field._list.setCurrentIndex(1)
+    assert (field.chosen, field.missing) == ("tiny", "")
+    field._list.setCurrentIndex(0)
+    assert field.chosen == ""
+
+
 def test_settings_dialog_refuses_a_model_that_is_not_there(qtbot: QtBot, tmp_path: Path) -> None:
     dialog = SettingsDialog(Preferences())
     qtbot.addWidget(dialog)
     dialog.show()
-    dialog._model.text = str(tmp_path / "gone.onnx")
+    dialog._model.chosen = str(tmp_path / "gone.onnx")
     dialog._on_accept()
     assert dialog.isVisible()
     assert any("gone.onnx: there is no such file" in label.text() for label in dialog.findChildren(QLabel))

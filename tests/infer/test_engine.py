@@ -9,9 +9,9 @@ pytest.importorskip("onnx", reason="making a model needs the extra 'train'")
 
 import onnx
 
-from fer_core.infer import engine as engine_module
 from fer_core.infer.engine import INPUT, OUTPUTS, Engine, choose_provider, cpu_count, file_sha256
 from fer_core.infer.model_card import CARD_KEY, ModelError
+from fer_core.infer.shipped_models import SHIPPED_MODELS, STANDARD, ShippedModel
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 
 WEIGHTS = {
@@ -135,7 +135,7 @@ def test_engine_refuses_a_model_without_or_with_a_foreign_card(tmp_path):
 
 
 def test_engine_without_the_shipped_model_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine_module, "DEFAULT_MODEL", ("models", "never-shipped.onnx"))
+    monkeypatch.setitem(SHIPPED_MODELS, STANDARD, ShippedModel("never-shipped.onnx", ""))
     with pytest.raises(FileNotFoundError, match=r"models/never-shipped\.onnx .*reinstall fer-studio"):
         Engine(device="cpu")
 

@@ -66,9 +66,9 @@ def test_taught_labels_are_mixed_with_the_mean_answer_of_all_teachers(shard, tea
     np.testing.assert_allclose(taught.va[:2], answers["va"][:2], atol=1e-5)
 
 
-def test_taught_units_stay_where_coded_and_are_filled_where_nobody_looked(shard, teachers, tmp_path):
+def test_taught_units_stay_where_coded_and_are_filled_by_the_first_teacher(shard, teachers, tmp_path):
     (taught,) = taught_by(teachers, [shard], 0.5, tmp_path / "labels.npz")
-    answers = mean_answers(shard, teachers)["au"]
+    answers = mean_answers(shard, teachers[:1])["au"]
     np.testing.assert_array_equal(taught.au[:4], shard.au[:4])
     np.testing.assert_allclose(taught.au[4:12, :3], 0.5 * shard.au[4:12, :3] + 0.5 * answers[4:12, :3], atol=1e-5)
     np.testing.assert_allclose(taught.au[4:12, 3:], answers[4:12, 3:], atol=1e-5)

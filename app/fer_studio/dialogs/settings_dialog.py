@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from fer_studio.dialogs.model_field import ModelField
 from fer_studio.files.job_count import MOST_JOBS, usual_jobs
 from fer_studio.options import DEVICES
 from fer_studio.settings import Preferences
@@ -47,8 +48,7 @@ class SettingsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self._before = preferences
-        self._model = _PathField("model file", preferences.model, "The model that comes with the program")
-        self._model.browse.clicked.connect(self._on_browse_model)
+        self._model = ModelField(preferences.model)
         self._device = QComboBox()
         for device in DEVICES:
             self._device.addItem(_DEVICE_WORDS[device], device)
@@ -85,7 +85,7 @@ class SettingsDialog(QDialog):
         """As chosen here; what this dialog does not show is as before."""
         return replace(
             self._before,
-            model=self._model.text,
+            model=self._model.chosen,
             device=self._device.currentData(),
             max_faces=self._max_faces.value(),
             file_jobs=self._file_jobs.value(),
@@ -110,7 +110,11 @@ class SettingsDialog(QDialog):
         form.setVerticalSpacing(line // 2)
         for words, field, tooltip in (
             ("Analysis", None, ""),
-            ("&Model", self._model, "An ONNX file with a model card of fer-studio; empty for the shipped one"),
+            (
+                "&Model",
+                self._model,
+                "The network that measures; a file must have been written by fer-core export",
+            ),
             ("De&vice", self._device, explain("compute device")),
             ("Most &faces", self._max_faces, "How many faces are followed at a time"),
             ("Files &at once", self._file_jobs, "How many files of the queue are measured at the same time"),
@@ -151,18 +155,11 @@ class SettingsDialog(QDialog):
 
     @Slot()
     def _on_accept(self) -> None:
-        model = self._model.text
-        if model and not Path(model).is_file():
-            self._problem.setText(f"{model}: there is no such file. Choose another, or leave the field empty.")
+        if self._model.missing:
+            self._problem.setText(f"{self._model.missing}: there is no such file. Choose another model.")
             self._problem.show()
             return
         self.accept()
-
-    @Slot()
-    def _on_browse_model(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Model", self._model.text, "ONNX (*.onnx)")
-        if name:
-            self._model.text = name
 
     @Slot()
     def _on_browse_folder(self) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from fer_core.assets import asset_path
 from fer_core.infer.model_card import CARD_KEY, ModelCard, ModelError
+from fer_core.infer.shipped_models import model_file
 from fer_core.onnx_session import session_options
 from fer_core.types import Affect, Floats, ImageU8
 
@@ -22,7 +22,6 @@ PROVIDERS = {
     "coreml": "CoreMLExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
-DEFAULT_MODEL = ("models", "fer-studio.onnx")
 INPUT = "image_rgb_u8"
 OUTPUTS = ("expression_probs", "va", "au_probs")
 
@@ -31,7 +30,7 @@ class Engine:
     """A loaded model. Safe to call from several threads.
 
     Args:
-        model: ONNX file with a card; the shipped one when None.
+        model: ONNX file with a card, or the name of a shipped one; the usual one when None.
         device: a key of ``PROVIDERS``, or ``auto`` for the first of them that this machine has.
         threads: of the CPU provider. One by default: the face mesh runs beside it on another core, and a pool that
             spins on both cores slows both.
@@ -42,7 +41,7 @@ class Engine:
     """
 
     def __init__(self, model: Path | None = None, device: str = "auto", threads: int = 1) -> None:
-        self.path = model or asset_path(*DEFAULT_MODEL)
+        self.path = model_file(model)
         provider = choose_provider(device)
         options = session_options(threads)
         providers = [provider] if provider == PROVIDERS["cpu"] else [provider, PROVIDERS["cpu"]]

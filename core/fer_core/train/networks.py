@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,30 @@ def read_trained(path: Path) -> tuple[nn.Module, Recipe, Mapping[str, Any]]:
     except Exception as error:  # on a file of another kind PyTorch's unpickler stumbles in any way, IndexError too
         reason = str(error).strip().split("\n")[0]  # its own messages go on for many lines
         raise DataError(f"{path}: is no checkpoint of this version ({reason}); train again") from error
+
+
+def read_averaged(paths: Sequence[Path]) -> tuple[nn.Module, Recipe, Mapping[str, Any]]:
+    """As :func:`read_trained`; of several runs of one network, the mean weights (model soups, Wortsman et al. 2022).
+
+    The runs must have begun from one another or from the same weights: else the mean is of nothing. Recipe and content
+    are those of the last one.
+
+    Raises:
+        DataError: when one cannot be read, or is of another network or crop geometry than the last.
+    """
+    runs = [read_trained(path) for path in paths]
+    network, recipe, content = runs[-1]
+    states = [other.state_dict() for other, _, _ in runs]
+    shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
+    for path, (_, _, its_content), its_shapes in zip(paths, runs, shapes, strict=True):
+        if its_shapes != shapes[-1] or its_content["geometry"] != content["geometry"]:
+            raise DataError(f"{path}: another network, or other crops, than {paths[-1]}; average runs of one recipe")
+    mean = {
+        name: torch.stack([state[name] for state in states]).mean(dim=0) if last.is_floating_point() else last
+        for name, last in states[-1].items()
+    }
+    network.load_state_dict(mean)
+    return network, recipe, content
 
 
 def load_trained(path: Path) -> tuple[nn.Module, Mapping[str, Any]]:

@@ -2,8 +2,9 @@
 
 The answers of several networks, averaged, are better than those of each (Hansen & Salamon 1990), and a network that
 learns them comes near to all of them at the cost of one (Hinton, Vinyals & Dean 2015). Each teacher sees every training
-face and its mirror image. All three tasks are taught. A label that nobody gave is the teachers' answer alone; units
-that a FACS coder saw stay as they were coded.
+face and its mirror image. All three tasks are taught, units by the first teacher alone: what others call a present
+unit depends on whose labels they learned. A label that nobody gave is the teachers' answer alone; units that a FACS
+coder saw stay as they were coded.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def taught_by(
     if not path.is_file():
         found = [_answers(shards, Path(teacher), compiled) for teacher in teachers]
         mean = {
-            f"{n}_{field}": np.mean([own[n][field] for own in found], axis=0)
+            f"{n}_{field}": np.mean([own[n][field] for own in (found[:1] if field == "au" else found)], axis=0)
             for n in range(len(shards))
             for field in found[0][n]
         }
