@@ -21,7 +21,7 @@ STANDARD = "standard"
 #: By name; the first is the one that is used when none is chosen.
 SHIPPED_MODELS = {
     STANDARD: ShippedModel("fer-studio.onnx", "the most accurate"),
-    "tiny": ShippedModel("fer-studio-tiny.onnx", "half the computing for each face, a little less accurate"),
+    "tiny": ShippedModel("fer-studio-tiny.onnx", "half the computing, less accurate"),
 }
 
 
