@@ -56,13 +56,12 @@ LIMITS = (
     "posed on request; on children below four, of whom one calm face in five is called happiness. Groups of people "
     "were only compared on posed and on unlabelled photographs.",
 )
-#: By whether coded faces were among what was learned.
-UNIT_LIMITS = {
-    True: "Action units of CK+ are coded at the peak of posed expressions of 80 adults; weak labels from a face "
+CODED_UNITS_LIMIT = (
+    "Action units of CK+ are coded at the peak of posed expressions of 80 adults; weak labels from a face "
     "landmarker extend some of them. A probability is presence, not intensity. Unit 12 is learned from votes for "
-    "happiness too, and rated low where lip corners rise without a smile.",
-    False: "Action units follow the scores of a face landmarker by their names; nobody coded one of the faces.",
-}
+    "happiness too, and rated low where lip corners rise without a smile."
+)
+NAMED_UNITS_LIMIT = "Action units follow the scores of a face landmarker by their names; nobody coded one of the faces."
 #: By data set, and by what is always used.
 DATA = {
     FERPLUS: "FER+ (Barsoum et al. 2016), expression votes, labels MIT licence; images of the FER2013 challenge "
@@ -151,7 +150,7 @@ def release(
         backbone=recipe.backbone + (f", first {recipe.backbone_groups} groups" if recipe.backbone_groups else ""),
         description=DESCRIPTION,
         intended_use=INTENDED_USE,
-        limits=(*LIMITS, UNIT_LIMITS[CKPLUS not in left_out]),
+        limits=(*LIMITS, NAMED_UNITS_LIMIT if CKPLUS in left_out else CODED_UNITS_LIMIT),
         data=tuple(words for source, words in DATA.items() if source not in left_out),
         figures=all_figures,
         training={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from fer_core.infer.shipped_models import SHIPPED_MODELS, STANDARD
@@ -40,11 +40,12 @@ class ModelField(QWidget):
 
     @chosen.setter
     def chosen(self, model: str) -> None:
-        if self._list.findData(model) < 0:
-            self._list.addItem(Path(model).name, model)
         place = self._list.findData(model)
+        if place < 0:
+            place = self._list.count()
+            self._list.addItem(Path(model).name, model)
+            self._list.setItemData(place, model, Qt.ItemDataRole.ToolTipRole)
         self._list.setCurrentIndex(place)
-        self._list.setToolTip(model)
 
     @property
     def missing(self) -> str:
