@@ -148,14 +148,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="checkpoint to ONNX with a model card")
     export.set_defaults(run=_export)
-    export.add_argument(
-        "--checkpoint",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="FILE",
-        help="of fer-core train; of several, such as the run and the one it began as, the mean of their weights",
-    )
+    export.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="of fer-core train")
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="ONNX file; the card lands beside it")
     export.add_argument(
         "--temperature", type=_temperature, metavar="auto|T", help="default: auto, fitted on the validation split"

@@ -10,6 +10,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from fer_core.files import replacing
 from fer_core.infer.engine import INPUT, OUTPUTS, Engine
 from fer_core.infer.model_card import CARD_KEY, ModelCard
 from fer_core.models.multitask import LUMA, MultitaskNet, Outputs, centred
@@ -81,15 +82,11 @@ def export_onnx(
     crop_px = card.geometry.size_px
     input_px = input_px or crop_px
     served = ServedNet(network, temperature, crop_px, input_px).eval()
-    partial = path.with_suffix(".partial.onnx")
-    try:
+    with replacing(path) as partial:
         _write_onnx(_cheaper(served, network, input_px).eval(), card, partial)
         difference = parity(served, partial, card.geometry.size_px)
         if difference > PARITY:
             raise ValueError(f"{path}: ONNX Runtime differs from PyTorch by {difference:.2e}, more than {PARITY}")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     path.with_suffix(".json").write_text(card.to_json() + "\n", encoding="utf-8")
     return difference
 

@@ -32,7 +32,7 @@ from fer_core.infer.model_card import ModelCard
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS, Expression
 from fer_core.models.multitask import MultitaskNet
 from fer_core.train.implied_units import teach_implied_units
-from fer_core.train.networks import read_averaged
+from fer_core.train.networks import read_trained
 from fer_core.train.parts import untaught_tasks
 from fer_core.train.recipe import recipe_from_dict
 from fer_core.train.resolution import resized
@@ -93,7 +93,7 @@ class Release:
 
 
 def release(
-    checkpoints: Sequence[Path],
+    checkpoint: Path,
     out: Path,
     *,
     shards: Sequence[Shard] = (),
@@ -102,10 +102,10 @@ def release(
     version: str,
     figures: Mapping[str, Any] | None = None,
 ) -> Release:
-    """Exports a checkpoint, or the mean of several.
+    """Exports a checkpoint.
 
     Args:
-        checkpoints: of :func:`fer_core.train.trainer.train`; of several the mean (``networks.read_averaged``).
+        checkpoint: of :func:`fer_core.train.trainer.train`.
         out: ONNX file to write; the card lands beside it.
         shards: prepared data; without them no temperature can be fitted, the card has no neutral reference, and units
             that votes imply (:mod:`fer_core.train.implied_units`) are not taught.
@@ -118,8 +118,7 @@ def release(
         DataError: when the shards lack what is to be measured on them, or have another geometry than the checkpoint.
         ValueError: when the exported file disagrees with the checkpoint.
     """
-    network, content = _load(checkpoints)
-    checkpoint = checkpoints[-1]
+    network, content = _load(checkpoint)
     recipe = recipe_from_dict(content["recipe"], str(checkpoint))
     geometry = CropGeometry.from_dict(content["geometry"])
     size_px = recipe.stages[-1].size_px  # what the network ended its training at, it is served at
@@ -156,7 +155,6 @@ def release(
         training={
             "recipe": content["recipe"],
             "steps": content["step"],
-            "averaged_checkpoints": len(checkpoints),
             "temperature": temperature,
             "implied_units": list(taught),
         },
@@ -189,13 +187,13 @@ def read_figures(paths: Sequence[Path]) -> dict[str, Any]:
     return figures
 
 
-def _load(checkpoints: Sequence[Path]) -> tuple[nn.Module, dict[str, Any]]:
-    network, recipe, content = read_averaged(checkpoints)
+def _load(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
+    network, recipe, content = read_trained(checkpoint)
     tasks = untaught_tasks(recipe)
     if tasks or recipe.frames > 1:
         # What no loss taught would be answered at random, and every column of the program has to mean something.
         why = f"it was taught no {' and no '.join(tasks)}" if tasks else "it reads clips, the program single faces"
-        raise DataError(f"{checkpoints[-1]}: this network cannot be exported, {why}; train a recipe such as first")
+        raise DataError(f"{checkpoint}: this network cannot be exported, {why}; train a recipe such as first")
     return network, dict(content)
 
 

@@ -34,6 +34,7 @@ from fer_core.data.prepare import load_shards
 from fer_core.data.shards import Shard
 from fer_core.evaluate.metrics import accuracy, mean_class_accuracy
 from fer_core.evaluate.ranking import mean_average_precision, one_against_rest
+from fer_core.files import replacing
 from fer_core.labels import EXPRESSIONS
 from fer_core.train.networks import load_trained
 from fer_core.train.recipe import Recipe, Stage, load_recipe
@@ -255,9 +256,8 @@ def _percent(share: float) -> str:
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Writes figures, whole or not at all."""
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def prepare(options: argparse.Namespace, scale: Scale) -> Shard:

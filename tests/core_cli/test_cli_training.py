@@ -8,7 +8,6 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-import torch
 
 from fer_core.cli import main
 from fer_core.data.alignment import ALIGNMENTS
@@ -17,7 +16,6 @@ from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
 from fer_core.infer.baseline import NeutralReference
 from fer_core.infer.engine import Engine
 from fer_core.labels import ACTION_UNITS
-from fer_core.train.networks import load_trained, read_averaged
 
 RECIPE = """
 description = "tiny"
@@ -109,29 +107,6 @@ def test_export_with_a_given_temperature_needs_no_data(
     card = Engine(model, device="cpu").card
     assert card.training["temperature"] == 1.5
     assert "neutral_reference" not in card.figures
-
-
-@pytest.mark.slow
-def test_export_of_two_runs_is_the_mean_of_their_weights(
-    checkpoint: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
-    again = ("--set", "seed=6", "dropout=0", f"start={checkpoint}")
-    assert run("train", checkpoint.parents[1] / "tiny.toml", "--data", shards, "--out", tmp_path / "run", *again) == 0
-    other, model = tmp_path / "run" / "checkpoint.pt", tmp_path / "mean.onnx"
-    assert run("export", "--checkpoint", checkpoint, other, "--out", model, "--temperature", 1) == 0
-    assert Engine(model, device="cpu").card.training["averaged_checkpoints"] == 2
-    mean = read_averaged([checkpoint, other])[0].state_dict()
-    one, two = (load_trained(path)[0].state_dict() for path in (checkpoint, other))
-    weight = "backbone.conv_stem.weight"
-    assert not torch.equal(one[weight], two[weight])
-    torch.testing.assert_close(mean[weight], (one[weight] + two[weight]) / 2)
-
-    capsys.readouterr()
-    small = ("--set", "backbone_groups=2", "drop_path_rate=0")
-    assert run("train", checkpoint.parents[1] / "tiny.toml", "--data", shards, "--out", tmp_path / "small", *small) == 0
-    export = ("export", "--out", tmp_path / "no.onnx", "--temperature", 1)
-    assert run(*export, "--checkpoint", tmp_path / "small" / "checkpoint.pt", other) == 1
-    assert "another network, or other crops" in capsys.readouterr().err
 
 
 @pytest.mark.slow

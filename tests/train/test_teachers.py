@@ -13,8 +13,8 @@ from fer_core.data.prepare import WEAK_AU_WEIGHT
 from fer_core.data.shards import Shard
 from fer_core.train.networks import create_model, load_trained
 from fer_core.train.recipe import Recipe, RecipeError, Stage, recipe_from_dict
-from fer_core.train.teachers import taught_by
-from fer_core.train.trainer import SOFTENED, TAUGHT, train
+from fer_core.train.teachers import Teacher, ask, taught
+from fer_core.train.trainer import ANSWERS, train
 
 from .toys import labelled_shard
 
@@ -34,71 +34,84 @@ def shard() -> Shard:
 
 
 @pytest.fixture(scope="module")
-def teachers(shard, tmp_path_factory) -> list[str]:
+def checkpoints(shard, tmp_path_factory) -> list[str]:
     runs = [replace(QUICK, seed=seed) for seed in (1, 2)]
     return [str(train(run, [shard], tmp_path_factory.mktemp("teacher"))) for run in runs]
 
 
+@pytest.fixture(scope="module")
+def answers(shard, checkpoints, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("answers") / "answers.npz"
+    ask([Teacher.finished(Path(checkpoint)) for checkpoint in checkpoints], [shard], path)
+    return path
+
+
 @torch.inference_mode()
-def mean_answers(shard: Shard, teachers: list[str]) -> dict[str, np.ndarray]:
+def mean_answers(shard: Shard, checkpoints: list[str]) -> dict[str, np.ndarray]:
     """Asked one face at a time."""
-    data, networks = ShardDataset([shard], "train", None, 0), [load_trained(t)[0] for t in teachers]
+    data, networks = ShardDataset([shard], "train", None, 0), [load_trained(c)[0] for c in checkpoints]
     found: dict[str, list[np.ndarray]] = {"votes": [], "va": [], "au": []}
     for image, *_ in (data[i] for i in range(len(data))):
         x = torch.from_numpy(image).permute(2, 0, 1)[None].float()
         x = torch.nn.functional.interpolate(x, size=(32, 32), mode="bilinear", antialias=True)
-        answers = [network(way) for network in networks for way in (x, x.flip(-1))]
-        found["votes"].append(np.mean([a.expression_logits.softmax(1).numpy()[0] for a in answers], axis=0))
-        found["va"].append(np.mean([a.va.numpy()[0] for a in answers], axis=0))
-        found["au"].append(np.mean([a.au_logits.sigmoid().numpy()[0] for a in answers], axis=0))
+        seen = [network(way) for network in networks for way in (x, x.flip(-1))]
+        found["votes"].append(np.mean([a.expression_logits.softmax(1).numpy()[0] for a in seen], axis=0))
+        found["va"].append(np.mean([a.va.numpy()[0] for a in seen], axis=0))
+        found["au"].append(np.mean([a.au_logits.sigmoid().numpy()[0] for a in seen], axis=0))
     return {name: np.stack(rows) for name, rows in found.items()}
 
 
-def test_taught_labels_are_mixed_with_the_mean_answer_of_all_teachers(shard, teachers, tmp_path):
-    (taught,) = taught_by(teachers, [shard], 0.25, tmp_path / "labels.npz")
-    answers, train_rows = mean_answers(shard, teachers), shard.split == "train"
+def test_taught_labels_are_mixed_with_the_mean_answer_of_all_teachers(shard, checkpoints, answers):
+    (mixed,) = taught([shard], 0.25, answers)
+    expected, train_rows = mean_answers(shard, checkpoints), shard.split == "train"
     for name in ("votes", "va", "au"):
-        before, after = getattr(shard, name), getattr(taught, name)
+        before, after = getattr(shard, name), getattr(mixed, name)
         np.testing.assert_array_equal(after[~train_rows], before[~train_rows])
         assert np.isfinite(after[train_rows]).all()
-    np.testing.assert_allclose(taught.votes[:16], 0.75 * shard.votes[:16] + 0.25 * answers["votes"], atol=1e-5)
-    np.testing.assert_allclose(taught.va[2:16], 0.75 * shard.va[2:16] + 0.25 * answers["va"][2:], atol=1e-5)
-    np.testing.assert_allclose(taught.va[:2], answers["va"][:2], atol=1e-5)
+    np.testing.assert_allclose(mixed.votes[:16], 0.75 * shard.votes[:16] + 0.25 * expected["votes"], atol=1e-5)
+    np.testing.assert_allclose(mixed.va[2:16], 0.75 * shard.va[2:16] + 0.25 * expected["va"][2:], atol=1e-5)
+    np.testing.assert_allclose(mixed.va[:2], expected["va"][:2], atol=1e-5)
 
 
-def test_taught_units_stay_where_coded_and_are_filled_by_the_first_teacher(shard, teachers, tmp_path):
-    (taught,) = taught_by(teachers, [shard], 0.5, tmp_path / "labels.npz")
-    answers = mean_answers(shard, teachers[:1])["au"]
-    np.testing.assert_array_equal(taught.au[:4], shard.au[:4])
-    np.testing.assert_allclose(taught.au[4:12, :3], 0.5 * shard.au[4:12, :3] + 0.5 * answers[4:12, :3], atol=1e-5)
-    np.testing.assert_allclose(taught.au[4:12, 3:], answers[4:12, 3:], atol=1e-5)
-    np.testing.assert_allclose(taught.au[12:16], answers[12:16], atol=1e-5)
-    np.testing.assert_allclose(taught.au_weight[12:16], WEAK_AU_WEIGHT)
-    np.testing.assert_array_equal(taught.au_weight[:12], shard.au_weight[:12])
+def test_taught_units_stay_where_coded_and_are_filled_by_the_first_teacher(shard, checkpoints, answers):
+    (mixed,) = taught([shard], 0.5, answers)
+    expected = mean_answers(shard, checkpoints[:1])["au"]
+    np.testing.assert_array_equal(mixed.au[:4], shard.au[:4])
+    np.testing.assert_allclose(mixed.au[4:12, :3], 0.5 * shard.au[4:12, :3] + 0.5 * expected[4:12, :3], atol=1e-5)
+    np.testing.assert_allclose(mixed.au[4:12, 3:], expected[4:12, 3:], atol=1e-5)
+    np.testing.assert_allclose(mixed.au[12:16], expected[12:16], atol=1e-5)
+    np.testing.assert_allclose(mixed.au_weight[12:16], WEAK_AU_WEIGHT)
+    np.testing.assert_array_equal(mixed.au_weight[:12], shard.au_weight[:12])
 
 
-def test_taught_keeps_the_answers_and_asks_the_teachers_once(shard, teachers, tmp_path):
-    path = tmp_path / "answers.npz"
-    (half,) = taught_by(teachers, [shard], 0.5, path)
-    (none,) = taught_by([], [shard], 0.0, path)
-    np.testing.assert_allclose(none.votes, shard.votes, atol=1e-6)
-    (again,) = taught_by([], [shard], 0.5, path)
-    np.testing.assert_array_equal(again.votes, half.votes)
+def test_a_run_taught_by_finished_ones_learns_their_answers(shard, checkpoints, tmp_path):
+    recipe = replace(QUICK, teachers=tuple(checkpoints), stages=(Stage(1, 32, taught_share=0.5),))
+    train(recipe, [shard], tmp_path)
+    with np.load(tmp_path / ANSWERS.format(epoch=0)) as kept:
+        np.testing.assert_allclose(kept["0_votes"], mean_answers(shard, checkpoints)["votes"], atol=1e-5)
 
 
-def test_a_taught_stage_learns_other_labels_than_a_plain_one(shard, teachers, tmp_path):
-    plain = train(replace(QUICK, seed=3), [shard], tmp_path / "plain")
-    recipe = replace(QUICK, seed=3, teachers=tuple(teachers), stages=(Stage(1, 32, taught_share=0.5),))
-    taught = train(recipe, [shard], tmp_path / "taught")
-    states = [load_trained(path)[0].state_dict() for path in (plain, taught)]
+def test_a_run_without_teachers_is_taught_by_itself_as_it_stood_when_the_stage_began(shard, tmp_path):
+    before = train(QUICK, [shard], tmp_path / "before")
+    recipe = replace(QUICK, stages=(*QUICK.stages, Stage(1, 32, taught_share=0.5)))
+    train(recipe, [shard], tmp_path / "run")
+    with np.load(tmp_path / "run" / ANSWERS.format(epoch=1)) as kept:
+        for task, expected in mean_answers(shard, [str(before)]).items():
+            np.testing.assert_allclose(kept[f"0_{task}"], expected, atol=1e-5)
+
+
+def test_a_taught_stage_learns_other_labels_than_a_plain_one(shard, tmp_path):
+    stages = (Stage(1, 32), Stage(1, 32, taught_share=0.5))
+    plain = train(replace(QUICK, stages=(stages[0], stages[0])), [shard], tmp_path / "plain")
+    pupil = train(replace(QUICK, stages=stages), [shard], tmp_path / "taught")
+    states = [load_trained(path)[0].state_dict() for path in (plain, pupil)]
     assert any(not torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"teachers": ["a.pt"]}, "need each other"),
-        ({"stages": [{"epochs": 1, "size_px": 32, "taught_share": 0.5}]}, "need each other"),
+        ({"teachers": ["a.pt"]}, "teachers need a stage"),
         ({"stages": [{"epochs": 1, "size_px": 32, "taught_share": 1.5}]}, "taught_share 0 to 1"),
     ],
 )
@@ -114,20 +127,16 @@ def test_a_missing_teacher_is_named_before_anything_is_trained(shard, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_own_answers_and_those_of_teachers_are_both_mixed_in(shard, teachers, tmp_path):
-    stages = (Stage(1, 32), Stage(1, 32, own_share=0.5, taught_share=0.5))
-    train(replace(QUICK, teachers=tuple(teachers), stages=stages), [shard], tmp_path)
-    with np.load(tmp_path / SOFTENED.format(epoch=1)) as own:
-        kept = replace(shard, votes=own["0"])
-    (both,) = taught_by([], [kept], 0.5, tmp_path / TAUGHT.format(epoch=1))
-    expected = 0.5 * kept.votes[:16] + 0.5 * mean_answers(shard, teachers)["votes"]
-    np.testing.assert_allclose(both.votes[:16], expected, atol=1e-5)
+def test_teachers_of_clips_are_refused(shard, tmp_path):
+    recipe = replace(QUICK, frames=3, head={"name": "recurrent"}, stages=(Stage(1, 32, taught_share=0.5),))
+    with pytest.raises(RecipeError, match="single faces"):
+        train(recipe, [shard], tmp_path)
 
 
-def test_a_run_may_begin_as_a_finished_one(shard, teachers, tmp_path):
-    recipe = replace(QUICK, start=teachers[0])
+def test_a_run_may_begin_as_a_finished_one(shard, checkpoints, tmp_path):
+    recipe = replace(QUICK, start=checkpoints[0])
     begun = create_model(recipe, imagenet=True).state_dict()
-    finished = load_trained(Path(teachers[0]))[0].state_dict()
+    finished = load_trained(Path(checkpoints[0]))[0].state_dict()
     assert all(torch.equal(begun[name], finished[name]) for name in finished)
     with pytest.raises(RecipeError, match=r"start: nowhere\.pt is missing"):
         train(replace(QUICK, start="nowhere.pt"), [shard], tmp_path / "out")

@@ -21,7 +21,7 @@ from fer_core.train.journal import LOG
 from fer_core.train.networks import create_model, load_trained
 from fer_core.train.optimizers import learning_rate, parameter_groups
 from fer_core.train.recipe import Recipe, RecipeError, Stage
-from fer_core.train.trainer import CHECKPOINT, SOFTENED, train
+from fer_core.train.trainer import ANSWERS, CHECKPOINT, WEIGHTS, train
 from fer_core.train.validation import FIGURES, validate
 
 #: Five steps an epoch, ten in all; dropout and stochastic depth draw from the global generator.
@@ -313,11 +313,8 @@ def test_train_starts_from_the_backbone_of_a_checkpoint(shards, whole_run):
 
 
 def test_train_that_teaches_itself_resumes_bit_for_bit(shards, tmp_path, monkeypatch):
-    recipe = replace(TINY, stages=(Stage(1, 32), Stage(1, 32, rate=0.5, own_share=0.5)))
+    recipe = replace(TINY, stages=(Stage(1, 32), Stage(1, 32, rate=0.5, taught_share=0.5, mean_with_start=True)))
     whole = train(recipe, shards, tmp_path / "whole")
-    kept = SOFTENED.format(epoch=1)
-    with np.load(tmp_path / "whole" / kept) as votes:
-        assert not np.array_equal(votes["0"], shards[0].votes)
     with monkeypatch.context() as patch:
         interrupt_at(patch, 8)
         with pytest.raises(KeyboardInterrupt):
@@ -325,15 +322,43 @@ def test_train_that_teaches_itself_resumes_bit_for_bit(shards, tmp_path, monkeyp
     assert_equal(load_checkpoint(train(recipe, shards, tmp_path / "broken")), load_checkpoint(whole))
 
 
-def test_train_that_teaches_itself_does_not_go_on_without_its_votes(shards, tmp_path, monkeypatch):
-    recipe = replace(TINY, stages=(Stage(1, 32), Stage(1, 32, own_share=0.5)))
+@pytest.mark.parametrize("kept", [ANSWERS, WEIGHTS])
+def test_train_does_not_go_on_without_what_a_stage_began_with(shards, tmp_path, monkeypatch, kept):
+    recipe = replace(TINY, stages=(Stage(1, 32), Stage(1, 32, taught_share=0.5, mean_with_start=True)))
     with monkeypatch.context() as patch:
         interrupt_at(patch, 8)
         with pytest.raises(KeyboardInterrupt):
             train(recipe, shards, tmp_path)
-    (tmp_path / SOFTENED.format(epoch=1)).unlink()
-    with pytest.raises(RecipeError, match=r"votes-from-epoch-1\.npz is missing"):
+    (tmp_path / kept.format(epoch=1)).unlink()
+    with pytest.raises(RecipeError, match=r"before-epoch-1\.\w+ is missing"):
         train(recipe, shards, tmp_path)
+
+
+def test_train_ends_a_stage_with_the_mean_of_its_beginning_and_its_end(shards, tmp_path, monkeypatch):
+    stages = (Stage(1, 32), Stage(1, 32, rate=0.5))
+    begin, end = (
+        load_trained(train(replace(TINY, stages=stages[:count]), shards, tmp_path / str(count)))[0].state_dict()
+        for count in (1, 2)
+    )
+    recipe = replace(TINY, stages=(stages[0], replace(stages[1], mean_with_start=True)), checkpoint_every=5)
+    original, validated = trainer.validate, 0
+
+    def dying(*args):
+        nonlocal validated
+        validated += 1
+        if validated == 2:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    with monkeypatch.context() as patch:  # after the last step of the stage: the mean is still to come
+        patch.setattr(trainer, "validate", dying)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, shards, tmp_path / "mean")
+    mean = load_trained(train(recipe, shards, tmp_path / "mean"))[0].state_dict()
+    for name, weight in mean.items():
+        expected = (begin[name] + end[name]) / 2 if weight.is_floating_point() else end[name]
+        torch.testing.assert_close(weight, expected)
+    assert not torch.equal(begin["backbone.conv_stem.weight"], end["backbone.conv_stem.weight"])
 
 
 def test_train_leaves_frozen_modules_alone_in_that_stage_only(shards, tmp_path):

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from fer_core.data.archive import DataError
 from fer_core.data.sample import Sample
 from fer_core.faces.align import CropGeometry
+from fer_core.files import replacing
 from fer_core.types import Floats, ImageU8
 
 JPEG_QUALITY = 95
@@ -71,8 +72,7 @@ class Shard:
     def save(self, path: Path) -> None:
         """Writes the shard; a file of that name is replaced only once the new one is whole."""
         offsets = np.cumsum([0, *(len(j) for j in self.jpegs)])
-        temporary = path.with_suffix(".partial")  # not .npz: what a killed run leaves must not look like a shard
-        with temporary.open("wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             np.savez(
                 file,
                 dataset=np.array(self.dataset),
@@ -90,7 +90,6 @@ class Shard:
                 sequence=self.sequence,
                 frame=self.frame,
             )
-        temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Shard:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from fer_core.faces.align import CropGeometry
+from fer_core.files import replacing
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -44,7 +45,6 @@ def save_checkpoint(
         states: ``state_dict()`` by part.
         generators: states of the random generators, by process.
     """
-    temporary = path.with_suffix(".partial")
     content = {
         "recipe": asdict(recipe),
         "geometry": geometry.to_dict(),
@@ -53,8 +53,8 @@ def save_checkpoint(
         "generators": [dict(g) for g in generators],
         "states": dict(states),
     }
-    torch.save(content, temporary)
-    temporary.replace(path)
+    with replacing(path) as partial:
+        torch.save(content, partial)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

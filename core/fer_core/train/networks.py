@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from fer_core.data.dataset import Labels
@@ -134,28 +134,12 @@ def read_trained(path: Path) -> tuple[nn.Module, Recipe, Mapping[str, Any]]:
         raise DataError(f"{path}: is no checkpoint of this version ({reason}); train again") from error
 
 
-def read_averaged(paths: Sequence[Path]) -> tuple[nn.Module, Recipe, Mapping[str, Any]]:
-    """As :func:`read_trained`; of several runs of one network, the mean weights (model soups, Wortsman et al. 2022).
-
-    The runs must have begun from one another or from the same weights: else the mean is of nothing. Recipe and content
-    are those of the last one.
-
-    Raises:
-        DataError: when one cannot be read, or is of another network or crop geometry than the last.
-    """
-    runs = [read_trained(path) for path in paths]
-    network, recipe, content = runs[-1]
-    states = [other.state_dict() for other, _, _ in runs]
-    shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
-    for path, (_, _, its_content), its_shapes in zip(paths, runs, shapes, strict=True):
-        if its_shapes != shapes[-1] or its_content["geometry"] != content["geometry"]:
-            raise DataError(f"{path}: another network, or other crops, than {paths[-1]}; average runs of one recipe")
-    mean = {
+def mean_state(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several state dicts of one network; of what is counted in whole numbers, the last."""
+    return {
         name: torch.stack([state[name] for state in states]).mean(dim=0) if last.is_floating_point() else last
         for name, last in states[-1].items()
     }
-    network.load_state_dict(mean)
-    return network, recipe, content
 
 
 def load_trained(path: Path) -> tuple[nn.Module, Mapping[str, Any]]:

@@ -193,6 +193,8 @@ def check(recipe: Recipe) -> None:
         for checkpoint in checkpoints:
             if not Path(checkpoint).is_file():
                 raise RecipeError(f"{key}: {checkpoint} is missing; train it first, or name another checkpoint")
+    if recipe.frames > 1 and any(stage.taught_share for stage in recipe.stages):
+        raise RecipeError("stages: teachers look at single faces; set frames = 1, or leave taught_share out")
     if recipe.frames < 1:
         raise RecipeError(f"frames: expected 1 or more, not {recipe.frames}")
     if (recipe.frames > 1) != (recipe.head["name"] == "recurrent"):

@@ -44,11 +44,12 @@ class Stage:
     frozen: tuple[str, ...] = ()
     """Modules of the network that stay as they are, such as ``backbone.blocks.0``. The first blocks of a convolutional
     network cost most and change least: a late stage without them takes half the time."""
-    own_share: float = 0.0
-    """Share of the averaged network's own answers in the votes of this stage (:mod:`fer_core.train.distil`)."""
     taught_share: float = 0.0
-    """Share of what the recipe's ``teachers`` answer in the labels of this stage (:mod:`fer_core.train.teachers`); of
-    votes, after its own share."""
+    """Share of answers in the labels of this stage (:mod:`fer_core.train.teachers`): those of the recipe's ``teachers``
+    or, when it names none, of the run's own averaged network as it stands when the stage begins."""
+    mean_with_start: bool = False
+    """End with the mean of the averaged weights at the beginning and at the end of this stage (model
+    soups, Wortsman et al. 2022)."""
 
 
 def _default_losses() -> dict[str, dict[str, Any]]:
@@ -71,7 +72,7 @@ class Recipe:
     start: str = ""
     """Checkpoint of a finished run whose averaged network, of the same backbone and head, is where this one begins."""
     teachers: tuple[str, ...] = ()
-    """Checkpoints of finished runs, whose averaged answers teach the stages with a ``taught_share``."""
+    """Checkpoints of finished runs, whose averaged answers teach the stages with a ``taught_share``; none: itself."""
     dropout: float = 0.2
     drop_path_rate: float = 0.1
     head: Options = field(default_factory=lambda: {"name": "linear"})
@@ -189,8 +190,8 @@ def recipe_from_dict(values: Mapping[str, Any], name: str) -> Recipe:
     recipe = Recipe(**given)
     if recipe.precision not in ("fp32", "bf16", "fp16"):
         raise RecipeError(f"{name}, precision: expected fp32, bf16 or fp16, not {recipe.precision!r}")
-    if bool(recipe.teachers) != any(stage.taught_share for stage in recipe.stages):
-        raise RecipeError(f"{name}: teachers and a stage with a taught_share need each other")
+    if recipe.teachers and not any(stage.taught_share for stage in recipe.stages):
+        raise RecipeError(f"{name}: teachers need a stage with a taught_share")
     return recipe
 
 
@@ -220,11 +221,8 @@ def _stages(values: Any, where: str) -> tuple[Stage, ...]:
         plain = Stage(epochs, size_px)
         given = {k: typed(v, getattr(plain, k), f"{where}.{k}") for k, v in stage.items()}
         stages.append(replace(plain, **given))
-        if not (stages[-1].rate > 0 and 0 <= stages[-1].own_share < 1 and 0 <= stages[-1].taught_share <= 1):
-            raise RecipeError(
-                f"{where}: rate must be above 0, own_share 0 or more but below 1, taught_share 0 to 1, "
-                f"not {dict(stage)}"
-            )
+        if not (stages[-1].rate > 0 and 0 <= stages[-1].taught_share <= 1):
+            raise RecipeError(f"{where}: rate must be above 0, taught_share 0 to 1, not {dict(stage)}")
     return tuple(stages)
 
 

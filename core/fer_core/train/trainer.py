@@ -15,12 +15,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fer_core.data.dataset import ShardDataset, epoch_batches
 from fer_core.data.shards import Shard
+from fer_core.files import replacing
 from fer_core.models.multitask import Outputs
 from fer_core.train.amounts import limited
 from fer_core.train.checkpoint import Progress, load_checkpoint, save_checkpoint
-from fer_core.train.distil import softened
 from fer_core.train.journal import Journal
-from fer_core.train.networks import create_model, features_of, set_mode
+from fer_core.train.networks import create_model, features_of, mean_state, set_mode
 from fer_core.train.objective import Objective, Setting
 from fer_core.train.optimizers import learning_rate, parameter_groups
 from fer_core.train.parts import View, canonical_region, check, mixing_of, optimizer_of, sam_radius, sampler_of
@@ -36,15 +36,15 @@ from fer_core.train.processes import (
 from fer_core.train.recipe import Recipe, RecipeError, Stage, recipe_from_dict
 from fer_core.train.resolution import resized
 from fer_core.train.sam import SAM, frozen_running_statistics
-from fer_core.train.teachers import taught_by
+from fer_core.train.teachers import Teacher, ask, taught
 from fer_core.train.validation import validate
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
-#: Votes of a stage in which the network teaches itself.
-SOFTENED = "votes-from-epoch-{epoch}.npz"
-#: What the teachers of a stage answer.
-TAUGHT = "answers-from-epoch-{epoch}.npz"
+#: What the teachers of a stage answered.
+ANSWERS = "answers-before-epoch-{epoch}.npz"
+#: The averaged weights with which a stage began.
+WEIGHTS = "weights-before-epoch-{epoch}.pt"
 _LOG_EVERY = 20
 #: Of the generator of Mixup and MixAugment, beside the seed, the epoch and the step.
 _MIXING = 1
@@ -102,8 +102,7 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     elif accelerator.process_index:
         torch.manual_seed(recipe.seed + accelerator.process_index)  # dropout of its own
 
-    taught: Sequence[Shard] = shards
-    taught_from = -1
+    seen: ShardDataset | None = None  # what the stage sees: the data with its labels
     with Journal(
         out,
         progress.step,
@@ -116,12 +115,13 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
             if recipe.early_stopping and epoch - 1 - progress.best_epoch >= recipe.early_stopping:
                 break
             stage, stage_epoch = recipe.stage_of(epoch)
-            if (stage.own_share or stage.taught_share) and taught_from != stage_epoch:
+            if seen is None or epoch == stage_epoch:
                 begun = progress.step > stage_epoch * steps_per_epoch
                 with accelerator.main_process_first():  # who looks and writes; the others read
-                    taught = _softer_labels(recipe, stage, stage_epoch, shards, average.module, out, begun=begun)
-                taught_from = stage_epoch
-            seen = _datasets(recipe, taught)[0] if taught_from == stage_epoch else data
+                    if accelerator.is_main_process:
+                        _prepare_stage(recipe, stage, stage_epoch, shards, average.module, out, begun=begun)
+                    share, kept = stage.taught_share, out / ANSWERS.format(epoch=stage_epoch)
+                    seen = _datasets(recipe, taught(shards, share, kept))[0] if share else data
             first = progress.step - epoch * steps_per_epoch
             for batch in epoch_batches(
                 seen,
@@ -166,9 +166,12 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
                 journal.step()
                 if progress.step % _LOG_EVERY == 0:
                     journal.losses(progress.step, epoch, {name: loss.item() for name, loss in losses.items()})
-                if progress.step % recipe.checkpoint_every == 0:
+                if progress.step % recipe.checkpoint_every == 0 and progress.step % steps_per_epoch:
                     save(out / CHECKPOINT)
             broadcast_buffers(average, accelerator)
+            if stage.mean_with_start and epoch + 1 == stage_epoch + stage.epochs:
+                start = torch.load(out / WEIGHTS.format(epoch=stage_epoch), accelerator.device, weights_only=True)
+                average.module.load_state_dict(mean_state([start, average.module.state_dict()]))
             figures = validate(average.module, valid, accelerator.device, stage.size_px)
             journal.valid(progress.step, figures, epoch=epoch, size_px=stage.size_px)
             if recipe.early_stopping and _monitored(recipe, figures) > progress.best:
@@ -180,7 +183,7 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
         return out / (BEST if recipe.early_stopping else CHECKPOINT)
 
 
-def _softer_labels(
+def _prepare_stage(
     recipe: Recipe,
     stage: Stage,
     stage_epoch: int,
@@ -189,17 +192,19 @@ def _softer_labels(
     out: Path,
     *,
     begun: bool,
-) -> Sequence[Shard]:
-    """The shards with the labels of a stage in which the network learns from itself, or from others."""
-    if stage.own_share:
-        kept = out / SOFTENED.format(epoch=stage_epoch)
-        if begun and not kept.is_file():  # the network is no longer the one that answered
-            raise RecipeError(f"{kept} is missing; this run cannot go on without it: begin in another --out")
-        shards = softened(shards, network, stage.size_px, stage.own_share, kept)
-    if stage.taught_share:
-        kept = out / TAUGHT.format(epoch=stage_epoch)
-        shards = taught_by(recipe.teachers, shards, stage.taught_share, kept, compiled=recipe.compiled)
-    return shards
+) -> None:
+    """Writes what a stage needs of the averaged network with which it begins, and what its teachers answer."""
+    weights, answers = out / WEIGHTS.format(epoch=stage_epoch), out / ANSWERS.format(epoch=stage_epoch)
+    own_answers = stage.taught_share > 0 and not recipe.teachers
+    for path, needed in ((weights, stage.mean_with_start), (answers, own_answers)):
+        if begun and needed and not path.is_file():  # the network is no longer the one with which the stage began
+            raise RecipeError(f"{path} is missing; this run cannot go on without it: begin in another --out")
+    if stage.mean_with_start and not begun:
+        with replacing(weights) as partial:
+            torch.save(network.state_dict(), partial)
+    if stage.taught_share and not (begun and answers.is_file()):
+        finished = [Teacher.finished(Path(checkpoint)) for checkpoint in recipe.teachers]
+        ask(finished or [Teacher(network, stage.size_px)], shards, answers, compiled=recipe.compiled)
 
 
 def answer(

@@ -29,6 +29,7 @@ from fer_core.augment.semantic.sheets import write_samples, write_sheets
 from fer_core.data.dataset import ShardDataset, epoch_batches, ordered_batches
 from fer_core.data.samplers import expression_weights, sampled_batches
 from fer_core.data.shards import Shard
+from fer_core.files import replacing
 from fer_core.labels import EXPRESSIONS
 from fer_core.losses.gaussian_kl import gaussian_kl, linear_warmup
 from fer_core.losses.hinge import discriminator_hinge_loss, generator_hinge_loss
@@ -229,9 +230,8 @@ def save_vae_gan(path: Path, recipe: VaeGanRecipe, shards: Sequence[Shard], aver
         "size": asdict(average.size),
         "augmenter": augmenter.state_dict(),
     }
-    temporary = path.with_suffix(".partial")
-    torch.save(content, temporary)
-    temporary.replace(path)
+    with replacing(path) as partial:
+        torch.save(content, partial)
 
 
 def _rated_images(
