@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from crop_answers import answers_to, crops_of
 
 from fer_core.data.prepare import load_shards
 from fer_core.data.shards import Shard
@@ -21,7 +22,6 @@ from fer_core.evaluate.metrics import Reals
 from fer_core.infer.engine import Engine
 from fer_core.labels import EXPRESSIONS
 
-BATCH = 64
 CELL_PX = 160
 COLUMNS, ROWS = 5, 5
 CONFIDENCES = (0.5, 0.7, 0.8, 0.9, 0.95)
@@ -56,12 +56,7 @@ def main() -> None:
     engine = Engine(options.model, "cpu")
     shard = next(shard for shard in load_shards(options.data) if shard.dataset == "ferplus")
     shard = shard.select(np.flatnonzero(shard.split == "test"))
-    probs = np.concatenate(
-        [
-            engine.run(np.stack([shard.image(n) for n in range(start, min(start + BATCH, len(shard)))]))[0]
-            for start in range(0, len(shard), BATCH)
-        ]
-    )
+    probs, _, _ = answers_to(engine, crops_of(shard))
     target, predicted, sure = shard.votes.argmax(axis=1), probs.argmax(axis=1), probs.max(axis=1)
     wrong, clear = predicted != target, shard.votes.max(axis=1) > 0.5
     second = np.argsort(-shard.votes, axis=1, kind="stable")[:, 1]

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from crop_answers import answers_to
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -62,11 +63,7 @@ def answers(engine: Engine, root: Path, paths: list[str], cache: Path | None) ->
             stored: Floats = kept["probs"]
             return stored
     with aligned_crops(root, "ferplus", paths, engine.card.geometry, 1) as crops:
-        found = [
-            engine.run(np.stack([next(crops)[0] for _ in paths[start : start + BATCH]]))[0]
-            for start in range(0, len(paths), BATCH)
-        ]
-    probs = np.concatenate(found)
+        probs, _, _ = answers_to(engine, (crop for crop, _ in crops))
     if cache is not None:
         np.savez(cache, paths=np.array(paths), probs=probs)
     return probs

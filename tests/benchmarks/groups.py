@@ -18,11 +18,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
+from crop_answers import answers_to
 
 from fer_core.data.archive import Archive
+from fer_core.data.blendshapes import load_blendshapes
 from fer_core.data.crops import aligned_crops
 from fer_core.data.tables import read_table
-from fer_core.data.weak_au import load_blendshapes
 from fer_core.evaluate.metrics import Reals
 from fer_core.infer.engine import Engine
 from fer_core.labels import EXPRESSIONS, Expression
@@ -35,7 +36,6 @@ RACES = ("white", "black", "Asian", "Indian", "other")
 #: First year of each age group, and the end.
 AGES = (0, 4, 13, 20, 30, 45, 60, 117)
 SMILING, NOT_SMILING = 0.5, 0.1
-BATCH = 64
 HAPPY, NEUTRAL = EXPRESSIONS.index(Expression.HAPPINESS), EXPRESSIONS.index(Expression.NEUTRAL)
 
 
@@ -57,14 +57,9 @@ def ask(engine: Engine, root: Path, dataset: str, paths: Sequence[str], cache: P
     """The model's answers, kept in ``cache``."""
     file = cache / f"{dataset}.npz"
     if not file.is_file():
-        answers: list[tuple[Floats, Floats, Floats]] = []
-        sources: list[str] = []
         with aligned_crops(root, dataset, paths, engine.card.geometry, 1) as crops:
-            for start in range(0, len(paths), BATCH):
-                some = [next(crops) for _ in paths[start : start + BATCH]]
-                answers.append(engine.run(np.stack([crop for crop, _ in some])))
-                sources += [source for _, source in some]
-        probs, va, au = (np.concatenate(column) for column in zip(*answers, strict=True))
+            found, sources = zip(*crops, strict=True)
+        probs, va, au = answers_to(engine, found)
         cache.mkdir(parents=True, exist_ok=True)
         au12 = au[:, engine.card.action_units.index(12)]
         np.savez(file, paths=np.array(paths), probs=probs, va=va, au12=au12, source=np.array(sources))

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from crop_answers import answers_to
 from matplotlib.figure import Figure
 
 from fer_core.data.prepare import load_shards
@@ -31,7 +32,6 @@ from fer_core.media.source import open_source
 from fer_core.types import ImageU8
 
 REPORTS = Path(__file__).resolve().parents[2] / "assets" / "reports"
-BATCH = 16
 FLIP_S = 0.2
 #: Edges of the ranges of head turn, in degrees away from the camera.
 TURNS_DEG = (0, 10, 20, 30, 45, 90)
@@ -138,11 +138,7 @@ class Answers:
 def answers(engine: Engine, shard: Shard, degrade: Callable[[ImageU8], ImageU8]) -> Answers:
     """Of a shard's test images, each degraded."""
     rows = np.flatnonzero(shard.split == "test")
-    said = [
-        engine.run(np.stack([degrade(shard.image(row)) for row in rows[start : start + BATCH]]))
-        for start in range(0, len(rows), BATCH)
-    ]
-    probs, va, au = (np.concatenate(parts) for parts in zip(*said, strict=True))
+    probs, va, au = answers_to(engine, (degrade(shard.image(row)) for row in rows))
     return Answers(probs, va, au, shard.votes[rows], shard.va[rows], shard.au[rows])
 
 

@@ -14,11 +14,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from crop_answers import answers_to, crops_of
 from sklearn.linear_model import LogisticRegression
 
+from fer_core.data.blendshapes import BlendshapeTable, load_blendshapes
 from fer_core.data.prepare import load_shards
 from fer_core.data.shards import Shard
-from fer_core.data.weak_au import BlendshapeTable, load_blendshapes
 from fer_core.evaluate.metrics import Reals, roc_auc
 from fer_core.infer.engine import Engine
 from fer_core.infer.pipeline import Pipeline
@@ -30,17 +31,12 @@ UNIT = 12
 HAPPY = EXPRESSIONS.index(Expression.HAPPINESS)
 SMILE_EDGES = (0, 0.1, 0.3, 0.5, 0.7, 0.85, 1.001)
 BINS = 10
-BATCH = 64
 
 
 def logits_of(engine: Engine, shard: Shard) -> Reals:
     """(N, A) in the order of ``ACTION_UNITS``."""
-    said = [
-        engine.run(np.stack([shard.image(n) for n in range(start, min(start + BATCH, len(shard)))]))[2]
-        for start in range(0, len(shard), BATCH)
-    ]
-    order = [engine.card.action_units.index(unit) for unit in ACTION_UNITS]
-    return logit(np.concatenate(said)[:, order])
+    _, _, au = answers_to(engine, crops_of(shard))
+    return logit(au[:, [engine.card.action_units.index(unit) for unit in ACTION_UNITS]])
 
 
 def logit(probs: Reals) -> Reals:

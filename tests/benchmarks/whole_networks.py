@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from crop_answers import answers_to, crops_of
 from leave_one_out import NAMES, WEBMORPH, webmorph_shard
 
 from fer_core.data.prepare import load_shards
@@ -21,17 +22,12 @@ from fer_core.evaluate.metrics import ccc, mean_class_accuracy, nan_mean, roc_au
 from fer_core.infer.engine import Engine
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 
-BATCH = 16
 HEADINGS = ("accuracy", "among its classes", "class accuracy", "valence CCC", "arousal CCC", "AU AUC", "neutral from 0")
 
 
 def figures(engine: Engine, shard: Shard) -> dict[str, float]:
     """By ``HEADINGS``, and ``units``, how many the mean AUC is of; NaN where a label is missing."""
-    found = [
-        engine.run(np.stack([shard.image(row) for row in range(start, min(start + BATCH, len(shard)))]))
-        for start in range(0, len(shard), BATCH)
-    ]
-    probs, va, au = (np.concatenate(column) for column in zip(*found, strict=True))
+    probs, va, au = answers_to(engine, crops_of(shard))
     probs = probs[:, [engine.card.expressions.index(name) for name in EXPRESSIONS]]
     voted, rated = np.isfinite(shard.votes).all(axis=1), np.isfinite(shard.va).all(axis=1)
     target = shard.votes[voted].argmax(axis=1)

@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="training needs the extra 'train'")
-
 from fer_core.data.archive import DataError
+from fer_core.data.blendshapes import SOFT_RANGE, BlendshapeTable
 from fer_core.data.named_au import NAMED_BLENDSHAPES, named_units
-from fer_core.data.weak_au import SOFT_RANGE, BlendshapeTable
 from fer_core.labels import ACTION_UNITS
 
 NAMES = tuple(sorted({name for names in NAMED_BLENDSHAPES.values() for name in names}))

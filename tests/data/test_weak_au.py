@@ -1,13 +1,10 @@
-import gzip
-
 import numpy as np
 import pytest
 
-from fer_core.data.archive import DataError
-
 pytest.importorskip("sklearn", reason="training needs the extra 'train'")
 
-from fer_core.data.weak_au import SOFT_RANGE, UNIT_BLENDSHAPES, BlendshapeTable, WeakAuModel, load_blendshapes
+from fer_core.data.blendshapes import SOFT_RANGE, BlendshapeTable
+from fer_core.data.weak_au import UNIT_BLENDSHAPES, WeakAuModel
 from fer_core.labels import ACTION_UNITS
 
 NAMES = tuple(sorted({name for names in UNIT_BLENDSHAPES.values() for name in names}))
@@ -57,30 +54,3 @@ def test_weak_au_refuses_lengths_that_differ():
     table, presence, subjects = made_up()
     with pytest.raises(ValueError, match="one subject an image"):
         WeakAuModel.fit(table, presence, subjects[:-1])
-
-
-def test_blendshape_table_selects_in_the_callers_order():
-    table, _, _ = made_up()
-    where, chosen = table.select("made", ["7.png", "absent.png", "3.png"])
-    assert where.tolist() == [0, 2]
-    assert chosen.paths == ("7.png", "3.png")
-    np.testing.assert_array_equal(chosen.scores, table.scores[[7, 3]])
-    with pytest.raises(DataError, match="noSuchShape"):
-        table.columns(["noSuchShape"])
-
-
-def test_load_blendshapes_reads_and_complains(tmp_path):
-    path = tmp_path / "b.csv.gz"
-    with pytest.raises(DataError, match="is missing"):
-        load_blendshapes(path)
-    header = "dataset,path,pitch_deg,yaw_deg,roll_deg,jawOpen,mouthPucker\n"
-    path.write_bytes(gzip.compress((header + "made,a.png,1,2,3,0.5,0.25\n").encode()))
-    table = load_blendshapes(path)
-    assert table.names == ("jawOpen", "mouthPucker")
-    np.testing.assert_allclose(table.scores, [[0.5, 0.25]])
-    path.write_bytes(gzip.compress((header + "made,a.png,1,2,3,0.5\n").encode()))
-    with pytest.raises(DataError, match="not complete"):
-        load_blendshapes(path)
-    path.write_bytes(gzip.compress(b"other,header\n"))
-    with pytest.raises(DataError, match="must begin with"):
-        load_blendshapes(path)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_core.data.weak_au import SOFT_RANGE, BlendshapeTable, both_sides
+from fer_core.data.blendshapes import SOFT_RANGE, BlendshapeTable, both_sides
 from fer_core.labels import ACTION_UNITS
 from fer_core.types import Floats
 

@@ -12,14 +12,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from fer_core.data.archive import DataError
+from fer_core.data.blendshapes import BlendshapeTable, load_blendshapes
 from fer_core.data.circumplex import CircumplexReconciliation
 from fer_core.data.crops import aligned_crops
+from fer_core.data.named_au import NAMED_BLENDSHAPES, named_units
 from fer_core.data.readers.ckplus import NAME as CKPLUS
 from fer_core.data.readers.diffusionfer import NAME as DIFFUSIONFER
 from fer_core.data.readers.ferplus import NAME as FERPLUS
@@ -30,9 +32,6 @@ from fer_core.data.votes import load_affectnet_c25
 from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.types import Floats
-
-if TYPE_CHECKING:
-    from fer_core.data.weak_au import BlendshapeTable
 
 #: What the shipped model learns from. FER+ gets labels made from the other two.
 DEFAULT_DATASETS = (FERPLUS, CKPLUS, DIFFUSIONFER)
@@ -58,7 +57,7 @@ def read_labelled(
     Args:
         root: folder of the archives.
         datasets: names of the registry (:mod:`fer_core.data.readers.registry`).
-        weak_au: whether to make the weak action units, which needs scikit-learn.
+        weak_au: whether to make the weak action units; with CK+ they need scikit-learn.
 
     Raises:
         DataError: when a data set is unknown, or a file or column is missing.
@@ -108,7 +107,7 @@ def prepare(
     Raises:
         DataError: when a data set is unknown, a file or column is missing, or an image cannot be read.
     """
-    if set(datasets) >= _VOTED:
+    if set(datasets) >= _VOTED | {CKPLUS}:
         importlib.import_module("fer_core.data.weak_au")  # a missing package is told before anything is read
     out.mkdir(parents=True, exist_ok=True)
     samples, about = read_labelled(root, datasets=datasets)
@@ -175,8 +174,6 @@ def _known(path: Path) -> Shard | None:
 def _add_weak_au(
     root: Path, ferplus: Sequence[Sample], ckplus: Sequence[Sample] | None
 ) -> tuple[list[Sample], dict[str, Any]]:
-    from fer_core.data.weak_au import load_blendshapes  # needs scikit-learn, which evaluation does without
-
     table = load_blendshapes(root / BLENDSHAPES)
     rows, weak_table = table.select(FERPLUS, [s.path for s in ferplus])
     units, about = _coded_units(table, weak_table, ckplus) if ckplus else _named_units(weak_table)
@@ -189,7 +186,7 @@ def _add_weak_au(
 def _coded_units(
     table: BlendshapeTable, wanted: BlendshapeTable, ckplus: Sequence[Sample]
 ) -> tuple[Floats, dict[str, Any]]:
-    from fer_core.data.weak_au import WeakAuModel
+    from fer_core.data.weak_au import WeakAuModel  # needs scikit-learn, which evaluation does without
 
     train = [s for s in ckplus if s.split == "train"]
     kept, fit_table = table.select(CKPLUS, [s.path for s in train])
@@ -200,8 +197,6 @@ def _coded_units(
 
 
 def _named_units(wanted: BlendshapeTable) -> tuple[Floats, dict[str, Any]]:
-    from fer_core.data.named_au import NAMED_BLENDSHAPES, named_units
-
     return named_units(wanted), {"units_kept": sorted(NAMED_BLENDSHAPES)}
 
 
