@@ -137,6 +137,9 @@ class SettingsDialog(QDialog):
             if not field.accessibleName():
                 field.setAccessibleName(words.replace("&", "") or getattr(field, "text", str)())
             form.addRow(words, field)
+            if words:  # Qt cuts the last letter's edge of the longest
+                label = form.labelForField(field)
+                label.setMinimumWidth(label.sizeHint().width() + 2)
         self._problem = QLabel()
         self._problem.setWordWrap(True)
         self._problem.setAccessibleName("What is wrong")
