@@ -51,6 +51,10 @@ def test_parse_recipe_reads_every_kind_of_value():
         ("stages = []", "expected a list"),
         ("stages = 3", "expected a list"),
         ("augmentation = 3", "expected a table"),
+        (
+            "stages = [{ epochs = 1, size_px = 32, augmentation = { blurr = 1 } }]",
+            r"stages\.augmentation: unknown key 'blurr'",
+        ),
         ("batch_size = 8.5", r"made\.toml, batch_size: expected int, not 8\.5"),
         ("batch_size = true", "batch_size: expected int, not True"),
         ('learning_rate = "fast"', "learning_rate: expected float, not 'fast'"),

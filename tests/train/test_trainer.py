@@ -361,6 +361,20 @@ def test_train_ends_a_stage_with_the_mean_of_its_beginning_and_its_end(shards, t
     assert not torch.equal(begin["backbone.conv_stem.weight"], end["backbone.conv_stem.weight"])
 
 
+def test_train_augments_each_stage_as_it_says(shards, tmp_path, monkeypatch):
+    chances = []
+    original = Augmentation.apply
+
+    def noting(augmentation, crop, rng):
+        chances.append((augmentation.erase, augmentation.flip))
+        return original(augmentation, crop, rng)
+
+    monkeypatch.setattr(Augmentation, "apply", noting)
+    stages = (Stage(1, 32), Stage(1, 32, augmentation={"erase": 0.5}))
+    train(replace(TINY, stages=stages, augmentation=Augmentation(erase=0.25, flip=0.125)), shards, tmp_path)
+    assert chances == [(0.25, 0.125)] * 40 + [(0.5, 0.125)] * 40
+
+
 def test_train_leaves_frozen_modules_alone_in_that_stage_only(shards, tmp_path):
     frozen = ("backbone.conv_stem", "backbone.bn1", "backbone.blocks.0")
     free = replace(TINY, stages=(Stage(1, 32),))

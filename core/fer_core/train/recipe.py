@@ -47,6 +47,8 @@ class Stage:
     taught_share: float = 0.0
     """Share of answers in the labels of this stage (:mod:`fer_core.train.teachers`): those of the recipe's ``teachers``
     or, when it names none, of the run's own averaged network as it stands when the stage begins."""
+    augmentation: Options = field(default_factory=dict)
+    """What is augmented otherwise than in the rest of the recipe."""
     mean_with_start: bool = False
     """End with the mean of the averaged weights at the beginning and at the end of this stage (model
     soups, Wortsman et al. 2022)."""
@@ -131,6 +133,10 @@ class Recipe:
                 return stage, first
             first += stage.epochs
         raise IndexError(f"the recipe has {self.epochs} epochs")
+
+    def augmentation_of(self, stage: Stage) -> Augmentation:
+        """The augmentation in one of the stages."""
+        return parse_augmentation(stage.augmentation, "stages.augmentation", self.augmentation)
 
 
 def shipped_recipes() -> dict[str, Recipe]:
@@ -219,8 +225,10 @@ def _stages(values: Any, where: str) -> tuple[Stage, ...]:
         if not all(type(n) is int and n > 0 for n in (epochs, size_px)):
             raise RecipeError(f"{where}: each needs epochs and size_px, whole and above 0, not {dict(stage)}")
         plain = Stage(epochs, size_px)
-        given = {k: typed(v, getattr(plain, k), f"{where}.{k}") for k, v in stage.items()}
-        stages.append(replace(plain, **given))
+        own = stage.get("augmentation", {})
+        parse_augmentation(own, f"{where}.augmentation", Augmentation())
+        given = {k: typed(v, getattr(plain, k), f"{where}.{k}") for k, v in stage.items() if k != "augmentation"}
+        stages.append(replace(plain, **given, augmentation=dict(own)))
         if not (stages[-1].rate > 0 and 0 <= stages[-1].taught_share <= 1):
             raise RecipeError(f"{where}: rate must be above 0, taught_share 0 to 1, not {dict(stage)}")
     return tuple(stages)

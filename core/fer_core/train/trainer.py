@@ -68,7 +68,8 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_for(recipe)
     torch.manual_seed(recipe.seed)
-    data, valid = _datasets(recipe, shards)
+    data = _training_data(recipe, shards, recipe.stages[0])
+    valid = ShardDataset(shards, "valid", None, recipe.seed, frames=recipe.frames)
     labels = data.labels()
     steps_per_epoch = len(data) // recipe.batch_size
     if steps_per_epoch == 0:
@@ -121,7 +122,7 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
                     if accelerator.is_main_process:
                         _prepare_stage(recipe, stage, stage_epoch, shards, average.module, out, begun=begun)
                     share, kept = stage.taught_share, out / ANSWERS.format(epoch=stage_epoch)
-                    seen = _datasets(recipe, taught(shards, share, kept))[0] if share else data
+                    seen = _training_data(recipe, taught(shards, share, kept) if share else shards, stage)
             first = progress.step - epoch * steps_per_epoch
             for batch in epoch_batches(
                 seen,
@@ -241,11 +242,10 @@ def _answers_of(outputs: Outputs, rows: slice) -> Outputs:
     return Outputs(**chosen)
 
 
-def _datasets(recipe: Recipe, shards: Sequence[Shard]) -> tuple[ShardDataset, ShardDataset]:
-    """What is trained on, and what is validated on."""
+def _training_data(recipe: Recipe, shards: Sequence[Shard], stage: Stage) -> ShardDataset:
     region = canonical_region(shards[0].geometry) if "region" in recipe.losses else None
-    data = ShardDataset(shards, "train", recipe.augmentation, recipe.seed, recipe.repeats, recipe.frames, region)
-    return data, ShardDataset(shards, "valid", None, recipe.seed, frames=recipe.frames)
+    augmentation = recipe.augmentation_of(stage)
+    return ShardDataset(shards, "train", augmentation, recipe.seed, recipe.repeats, recipe.frames, region)
 
 
 def _monitored(recipe: Recipe, figures: Mapping[str, float | None]) -> float:
