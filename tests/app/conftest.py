@@ -105,6 +105,12 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory, pictures: list[np.ndarra
 
 
 @pytest.fixture(scope="session")
+def endless_clip(tmp_path_factory: pytest.TempPathFactory, pictures: list[np.ndarray]) -> Path:
+    """1,440 frames: not at its end before something else, however late that is, has begun."""
+    return write_video(tmp_path_factory.mktemp("endless") / "endless.mp4", [*pictures, *pictures[::-1]] * 30)
+
+
+@pytest.fixture(scope="session")
 def cut_clip(tmp_path_factory: pytest.TempPathFactory, pictures: list[np.ndarray]) -> Path:
     """Its index is whole and its pictures break off in the middle."""
     path = tmp_path_factory.mktemp("cut") / "cut.mp4"

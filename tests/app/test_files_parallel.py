@@ -92,21 +92,24 @@ def test_files_measures_two_at_once_and_gives_the_bytes_of_the_command_line(
 
 
 def test_files_cancels_one_of_two_and_goes_on_with_the_other(
-    qtbot: QtBot, workspace: FilesWorkspace, clips: list[Path]
+    qtbot: QtBot, workspace: FilesWorkspace, clips: list[Path], endless_clip: Path
 ) -> None:
-    workspace.add_paths(clips)
+    workspace.add_paths([endless_clip, *clips[1:]])
     first, second, third = workspace.jobs
-    qtbot.waitUntil(lambda: first.frames > 0 and second.frames > 0, timeout=PATIENCE_MS)
+    assert second.state is JobState.RUNNING
+    qtbot.waitUntil(lambda: first.frames > 0, timeout=PATIENCE_MS)
     workspace.select_row(0)
     workspace._cancel_button.click()
     qtbot.waitUntil(lambda: all(job.is_over for job in workspace.jobs), timeout=PATIENCE_MS)
     assert [job.state for job in (first, second, third)] == [JobState.CANCELLED, JobState.DONE, JobState.DONE]
     assert first.recording is not None
     kept = first.recording.read_bytes()
-    assert kept.count(b"\n") == first.frames + 1
+    assert kept.count(b"\n") == first.frames + 1 < 1441
     workspace._retry_button.click()
+    qtbot.waitUntil(lambda: len(first.recording.read_bytes()) > len(kept), timeout=PATIENCE_MS)
+    workspace._cancel_button.click()
     qtbot.waitUntil(lambda: first.is_over, timeout=PATIENCE_MS)
-    assert (first.state, first.frames) == (JobState.DONE, 144)
+    assert first.state is JobState.CANCELLED
     assert first.recording.read_bytes().startswith(kept)
 
 

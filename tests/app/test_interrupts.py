@@ -83,11 +83,11 @@ def test_a_signal_stops_cleanly(
     assert (record.complete, record.frame_count) == (False, left.count(b"\n") - 1)
 
 
-def test_ctrl_c_stops_all_jobs_cleanly(command, long_clip: Path, media: Path, model: Path, tmp_path: Path) -> None:
+def test_ctrl_c_stops_all_jobs_cleanly(command, endless_clip: Path, media: Path, model: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.mp4"
-    copy.write_bytes(long_clip.read_bytes())
-    targets = [tmp_path / "long.csv", tmp_path / "copy.csv"]
-    inputs = [long_clip, copy, media / "stills"]
+    copy.write_bytes(endless_clip.read_bytes())
+    targets = [tmp_path / "endless.csv", tmp_path / "copy.csv"]
+    inputs = [endless_clip, copy, media / "stills"]
     arguments = ["annotate", *inputs, "-o", tmp_path, "--model", model, "--jobs", 2]
     process = begin(command, arguments, targets)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: parent and workers
