@@ -77,6 +77,23 @@ def test_teach_implied_units_follows_the_votes_and_not_the_weak_labels(toys: Mod
     assert logits[1.0] > logits[0.0] + 1
 
 
+def test_teach_implied_units_asks_all_who_voted_but_not_where_coders_saw(toys: ModuleType):
+    shard = toys.labelled_shard()
+    coded, photographs = named(shard, "ckplus128"), voted(shard, 0.0)
+    rows = {}
+    for drawn in (None, 0.0, 1.0):
+        network = made_network()
+        others = [] if drawn is None else [named(voted(shard, drawn), "diffusionfer")]
+        teach_implied_units(network, [photographs, *others, coded], RECIPE, FIT)
+        rows[drawn] = network.au.weight[COLUMN].detach()
+    assert not torch.allclose(rows[1.0], rows[0.0], atol=1e-3)
+    network = made_network()
+    smiling = np.zeros_like(shard.votes)
+    smiling[:, HAPPY] = 1
+    teach_implied_units(network, [photographs, replace(coded, votes=smiling)], RECIPE, FIT)
+    torch.testing.assert_close(network.au.weight[COLUMN].detach(), rows[None])
+
+
 def test_teach_implied_units_leaves_a_network_without_votes_or_coders(toys: ModuleType):
     shard = toys.labelled_shard()
     weak = replace(named(shard, "ckplus128"), au_weight=np.full_like(shard.au_weight, 0.3))

@@ -3,9 +3,10 @@
 No coder saw the faces in the wild that training is mostly made of. Their weak labels (:mod:`fer_core.data.weak_au`)
 carry the base rates of posed faces: of faces that most raters call happy they give unit 12, the lip corner puller, to
 little more than half, and the head repeats that faithfully. But in a happy face unit 12 must be present (P. Lucey et
-al., "The Extended Cohn-Kanade Dataset (CK+)", CVPR workshops 2010, table 1), and ten raters said who is happy. So the
-row of that unit is fitted once more, on frozen features (:mod:`fer_core.train.frozen_head`), to what the votes imply
-and to what coders saw, each data set counting the same. The other rows, and all that other heads say, stay as they are.
+al., "The Extended Cohn-Kanade Dataset (CK+)", CVPR workshops 2010, table 1), and raters said who is happy. So the row
+of that unit is fitted once more, on frozen features (:mod:`fer_core.train.frozen_head`), to what coders saw in the
+data sets that have any and to what the votes imply in all others, each data set counting the same. The other rows,
+and all that other heads say, stay as they are.
 
 The votes know nothing of a unit 12 without a smile (a grimace, weeping): where it is not coded, it counts as absent.
 """
@@ -18,7 +19,6 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
-from fer_core.data.readers.ferplus import NAME as FERPLUS
 from fer_core.data.shards import Shard
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS, Expression
 from fer_core.losses.masked_bce import masked_bce_with_logits
@@ -51,14 +51,19 @@ def teach_implied_units(
     Returns:
         The units: none, with nothing changed, unless there are both voted and coded training faces.
     """
-    voted = [_implied(shard) for shard in shards if shard.dataset == FERPLUS and (shard.split == "train").any()]
     coded = [kept for kept in map(_coded, shards) if kept is not None]
+    by_coders = {shard.dataset for shard in coded}
+    voted = [_implied(shard) for shard in shards if shard.dataset not in by_coders and _has_votes(shard)]
     if not (voted and coded):
         return ()
     network.eval()
     frozen = [frozen_features(network, shard, recipe, fit) for shard in (*voted, *coded)]
     fit_head(network.au, frozen, _loss, fit)  # rows without a label have no gradient
     return tuple(IMPLIED_UNITS)
+
+
+def _has_votes(shard: Shard) -> bool:
+    return bool(np.isfinite(shard.votes[shard.split == "train"]).all(axis=1).any())
 
 
 def _implied(shard: Shard) -> Shard:
