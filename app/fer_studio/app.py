@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_studio.allocator import keep_memory_together
+from fer_core.allocator import keep_memory_together
 from fer_studio.doctor import QT_LIBRARIES, missing_libraries
 
 if TYPE_CHECKING:

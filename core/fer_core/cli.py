@@ -17,6 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fer_core import __version__
+from fer_core.allocator import keep_freed_memory
 from fer_core.augment.semantic.recipe import load_vae_gan_recipe, names_vae_gan, shipped_vae_gans
 from fer_core.augment.synthesize_command import add_synthesize
 from fer_core.cli_tables import print_figures, table
@@ -238,6 +239,7 @@ def _prepare(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     _let_threads_sleep()
+    keep_freed_memory()
     if names_vae_gan(options.recipe):
         _train_vae_gan(options)
         return
