@@ -84,6 +84,14 @@ def test_taught_units_stay_where_coded_and_are_filled_by_the_first_teacher(shard
     np.testing.assert_array_equal(mixed.au_weight[:12], shard.au_weight[:12])
 
 
+def test_taught_tasks_leave_the_labels_of_the_others(shard, answers):
+    (mixed,), (everything,) = taught([shard], 0.5, answers, ("votes", "va")), taught([shard], 0.5, answers)
+    np.testing.assert_array_equal(mixed.votes, everything.votes)
+    np.testing.assert_array_equal(mixed.va, everything.va)
+    np.testing.assert_array_equal(mixed.au, shard.au)
+    np.testing.assert_array_equal(mixed.au_weight, shard.au_weight)
+
+
 def test_a_run_taught_by_finished_ones_learns_their_answers(shard, checkpoints, tmp_path):
     recipe = replace(QUICK, teachers=tuple(checkpoints), stages=(Stage(1, 32, taught_share=0.5),))
     train(recipe, [shard], tmp_path)
@@ -113,6 +121,7 @@ def test_a_taught_stage_learns_other_labels_than_a_plain_one(shard, tmp_path):
     [
         ({"teachers": ["a.pt"]}, "teachers need a stage"),
         ({"stages": [{"epochs": 1, "size_px": 32, "taught_share": 1.5}]}, "taught_share 0 to 1"),
+        ({"stages": [{"epochs": 1, "size_px": 32, "taught_tasks": ["face"]}]}, "known are votes, va, au"),
     ],
 )
 def test_teachers_and_stages_fit_each_other(values, complaint):

@@ -27,6 +27,10 @@ Options = Mapping[str, Any]
 _FORMER_WEIGHTS = {"expression_weight": "votes", "va_weight": "va_ccc", "au_weight": "au"}
 
 
+#: What has labels, by the names of the columns of a shard.
+TASKS = ("votes", "va", "au")
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Some epochs at one resolution, with a warm-up and a half cosine of their own.
@@ -47,6 +51,8 @@ class Stage:
     taught_share: float = 0.0
     """Share of answers in the labels of this stage (:mod:`fer_core.train.teachers`): those of the recipe's ``teachers``
     or, when it names none, of the run's own averaged network as it stands when the stage begins."""
+    taught_tasks: tuple[str, ...] = TASKS
+    """Of ``votes``, ``va`` and ``au``: whose labels get that share; the labels of the others stay."""
     augmentation: Options = field(default_factory=dict)
     """What is augmented otherwise than in the rest of the recipe."""
     mean_with_start: bool = False
@@ -231,6 +237,8 @@ def _stages(values: Any, where: str) -> tuple[Stage, ...]:
         stages.append(replace(plain, **given, augmentation=dict(own)))
         if not (stages[-1].rate > 0 and 0 <= stages[-1].taught_share <= 1):
             raise RecipeError(f"{where}: rate must be above 0, taught_share 0 to 1, not {dict(stage)}")
+        if not set(stages[-1].taught_tasks) <= set(TASKS):
+            raise RecipeError(f"{where}.taught_tasks: known are {', '.join(TASKS)}, not {stages[-1].taught_tasks}")
     return tuple(stages)
 
 

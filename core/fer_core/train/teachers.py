@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,11 +26,11 @@ from fer_core.data.shards import Shard
 from fer_core.files import replacing
 from fer_core.models.multitask import Outputs
 from fer_core.train.networks import read_trained
+from fer_core.train.recipe import TASKS
 from fer_core.train.resolution import resized
 from fer_core.types import Floats
 
 _BATCH = 64
-_TASKS = ("votes", "va", "au")
 #: ``votes`` (R, E), ``va`` (R, 2) and ``au`` (R, A) of the R training rows of a shard.
 _Answers = dict[str, Floats]
 
@@ -65,16 +66,19 @@ def ask(teachers: Sequence[Teacher], shards: Sequence[Shard], path: Path, *, com
     mean = {
         f"{n}_{task}": np.mean([own[n][task] for own in (found[:1] if task == "au" else found)], axis=0)
         for n in range(len(shards))
-        for task in _TASKS
+        for task in TASKS
     }
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, **mean)
 
 
-def taught(shards: Sequence[Shard], share: float, path: Path) -> list[Shard]:
-    """Shards whose training labels are ``(1 - share) * label + share * answer``, with the answers of :func:`ask`."""
+def taught(shards: Sequence[Shard], share: float, path: Path, tasks: Sequence[str] = TASKS) -> list[Shard]:
+    """Shards whose training labels are ``(1 - share) * label + share * answer``, with the answers of :func:`ask`.
+
+    The labels of what is not among the ``tasks`` stay.
+    """
     with np.load(path) as kept:
-        by_shard = [{task: kept[f"{n}_{task}"] for task in _TASKS} for n in range(len(shards))]
+        by_shard = [{task: kept[f"{n}_{task}"] for task in tasks} for n in range(len(shards))]
     return [_mixed(shard, answers, share) for shard, answers in zip(shards, by_shard, strict=True)]
 
 
@@ -85,7 +89,7 @@ def _mixed(shard: Shard, answers: _Answers, share: float) -> Shard:
         return shard
     unlabelled = ~np.isfinite(shard.au[rows]).any(axis=1)
     coded = (shard.au_weight[rows] >= 1) & ~unlabelled
-    columns: dict[str, Floats] = {task: getattr(shard, task).copy() for task in _TASKS}
+    columns: dict[str, Floats] = {task: getattr(shard, task).copy() for task in answers}
     for task, column in columns.items():
         label, answer = column[rows], answers[task]
         mixed = np.where(np.isfinite(label), (1 - share) * label + share * answer, answer)
@@ -93,8 +97,10 @@ def _mixed(shard: Shard, answers: _Answers, share: float) -> Shard:
             mixed[coded] = label[coded]
         column[rows] = mixed
     weight = shard.au_weight.copy()
-    weight[rows[unlabelled]] = WEAK_AU_WEIGHT
-    return replace(shard, votes=columns["votes"], va=columns["va"], au=columns["au"], au_weight=weight)
+    if "au" in columns:
+        weight[rows[unlabelled]] = WEAK_AU_WEIGHT
+    labels: dict[str, Any] = {**columns, "au_weight": weight}
+    return replace(shard, **labels)
 
 
 @torch.inference_mode()
@@ -103,7 +109,7 @@ def _answers(teacher: Teacher, shard: Shard, compiled: bool) -> _Answers:
     device = next(teacher.network.parameters()).device
     network = teacher.network.eval()
     model: Callable[[Tensor], Outputs] = torch.compile(network) if compiled else network
-    found: dict[str, list[Tensor]] = {task: [] for task in _TASKS}
+    found: dict[str, list[Tensor]] = {task: [] for task in TASKS}
     for batch in ordered_batches(ShardDataset([shard], "train", None, 0), _BATCH):
         images = resized(batch, device, teacher.size_px)
         both = [model(images), model(images.flip(-1))]

@@ -122,7 +122,9 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
                     if accelerator.is_main_process:
                         _prepare_stage(recipe, stage, stage_epoch, shards, average.module, out, begun=begun)
                     share, kept = stage.taught_share, out / ANSWERS.format(epoch=stage_epoch)
-                    seen = _training_data(recipe, taught(shards, share, kept) if share else shards, stage)
+                    seen = _training_data(
+                        recipe, taught(shards, share, kept, stage.taught_tasks) if share else shards, stage
+                    )
             first = progress.step - epoch * steps_per_epoch
             for batch in epoch_batches(
                 seen,
