@@ -359,7 +359,7 @@ def _recipes(options: argparse.Namespace) -> None:
     print(table([(name, f"{recipe.epochs} epochs", recipe.description) for name, recipe in generators]))
     print("\nData sets. Their owners' terms decide; those under licence are asked for where it says.\n")
     for dataset in DATASETS:
-        print(f"{dataset.name}: {dataset.about}; {', '.join(dataset.labels)}")
+        print(f"{dataset.name}: {dataset.about}; {', '.join(dataset.labels) or 'no labels of affect'}")
         print(f"    {dataset.licence}; {dataset.source}")
 
 

@@ -1,6 +1,6 @@
 """What the shipped model says of groups of people. Run by hand:
 
-    python tests/benchmarks/groups.py --root DATA --cache FOLDER [--model FILE] [--images 5000]
+    python tests/benchmarks/groups.py --root DATA --cache FOLDER [--model FILE]
 
 DATA holds webmorph (neutral and smiling photographs, with age, gender and ethnicity as the people state them),
 utkface_part1 (age, gender and race in the file name, as its makers estimated them; no affect) and blendshapes.csv.gz.
@@ -23,16 +23,15 @@ from crop_answers import answers_to
 from fer_core.data.archive import Archive
 from fer_core.data.blendshapes import load_blendshapes
 from fer_core.data.crops import aligned_crops
+from fer_core.data.readers.utkface import FOLDER as UTKFACE
+from fer_core.data.readers.utkface import GENDERS, RACES, person_named, read_utkface
 from fer_core.data.tables import read_table
 from fer_core.evaluate.metrics import Reals
 from fer_core.infer.engine import Engine
 from fer_core.labels import EXPRESSIONS, Expression
 from fer_core.types import Floats
 
-UTKFACE = "utkface_part1"
 WEBMORPH = "webmorph"
-GENDERS = ("male", "female")
-RACES = ("white", "black", "Asian", "Indian", "other")
 #: First year of each age group, and the end.
 AGES = (0, 4, 13, 20, 30, 45, 60, 117)
 SMILING, NOT_SMILING = 0.5, 0.1
@@ -124,26 +123,25 @@ def _age(stated: str, edges: Sequence[int]) -> str:
     return f"{edges[place]} to {edges[place + 1] - 1}" if 0 <= place < len(edges) - 1 else "other"
 
 
-def utkface(engine: Engine, root: Path, cache: Path, images: int) -> None:
-    """Smiles and labels of UTKFace by age, gender and race."""
-    paths = [p for p in Archive(root, UTKFACE).names(".jpg") if len(PurePosixPath(p).name.split("_")) == 4]
-    order = np.random.default_rng(0).permutation(len(paths))[:images]
-    paths = [paths[n] for n in sorted(order)]
+def utkface(engine: Engine, root: Path, cache: Path) -> None:
+    """Smiles and labels of the test half of UTKFace by age, gender and race."""
+    samples, _ = read_utkface(Archive(root, UTKFACE))
+    paths = sorted(s.path for s in samples if s.split == "test")
     said = ask(engine, root, UTKFACE, paths, cache)
     smile = smile_scores(root, UTKFACE, paths)
-    facts = np.array([[int(f) for f in PurePosixPath(p).name.split("_")[:3]] for p in paths])
+    people = [person for person in map(person_named, paths) if person]
     seen = np.flatnonzero(said.source != "none")
-    print(f"\nUTKFace, {len(paths)} images drawn at random, a mesh found in {len(seen)}\n")
+    print(f"\nUTKFace, the {len(paths)} images of the test half, a mesh found in {len(seen)}\n")
     names = " | ".join(EXPRESSIONS)
     print(
         f"| group | images | smiling | smiles called happiness | AU12 in smiles | others called happiness | {names} |"
     )
     print("|---" * (6 + len(EXPRESSIONS)) + "|")
-    ages = [_age(str(years), AGES) for years in facts[:, 0]]
+    ages = np.array([_age(str(person.age), AGES) for person in people])
     groups = {
-        "age": [(f"{a} to {b - 1}", np.array(ages) == f"{a} to {b - 1}") for a, b in pairwise(AGES)],
-        "gender": [(name, facts[:, 1] == n) for n, name in enumerate(GENDERS)],
-        "race": [(name, facts[:, 2] == n) for n, name in enumerate(RACES)],
+        "age": [(f"{a} to {b - 1}", ages == f"{a} to {b - 1}") for a, b in pairwise(AGES)],
+        "gender": [(name, np.array([p.gender == name for p in people])) for name in GENDERS],
+        "race": [(name, np.array([p.race == name for p in people])) for name in RACES],
     }
     everyone = [("", "all", np.ones(len(paths), bool))]
     for kind, name, mask in everyone + [(k, n, m) for k, listed in groups.items() for n, m in listed]:
@@ -165,11 +163,10 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder of the archives")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the model's answers")
     parser.add_argument("--model", type=Path, help="default: the shipped one")
-    parser.add_argument("--images", type=int, default=5000, help="of UTKFace, drawn at random (default: %(default)s)")
     options = parser.parse_args()
     engine = Engine(options.model, "cpu")
     webmorph(engine, options.root, options.cache)
-    utkface(engine, options.root, options.cache, options.images)
+    utkface(engine, options.root, options.cache)
 
 
 if __name__ == "__main__":

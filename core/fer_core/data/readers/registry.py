@@ -12,7 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fer_core.data.archive import Archive, DataError
-from fer_core.data.readers import affectnet, affwild2, ckplus, ckplus_official, diffusionfer, ferplus, rafdb, webmorph
+from fer_core.data.readers import (
+    affectnet,
+    affwild2,
+    ckplus,
+    ckplus_official,
+    diffusionfer,
+    ferplus,
+    rafdb,
+    utkface,
+    webmorph,
+)
 from fer_core.data.readers.afew import read_afew
 from fer_core.data.readers.afewva import read_afewva
 from fer_core.data.readers.affwild import read_affwild
@@ -45,7 +55,7 @@ class DatasetInfo:
     about: str
     """What it is, in a line."""
     labels: tuple[str, ...]
-    """Of ``EXPRESSION``, ``VA`` and ``AU``."""
+    """Of ``EXPRESSION``, ``VA`` and ``AU``; empty where only teachers can label it."""
     licence: str
     """As its owners state it, in short; their text decides."""
     source: str
@@ -222,6 +232,15 @@ _ENTRIES = (
         "CC BY 4.0",
         "L. DeBruine and B. Jones, Figshare record 'Face Research Lab London Set'",
         webmorph.read_webmorph,
+    ),
+    DatasetInfo(
+        utkface.NAME,
+        "9,780 colour web faces of 200 px (part 1) with age, gender and race",
+        (),
+        "non-commercial research",
+        "Z. Zhang, Y. Song and H. Qi, page 'UTKFace': https://susanqq.github.io/UTKFace/",
+        utkface.read_utkface,
+        folder=utkface.FOLDER,
     ),
 )
 _OWN = {
