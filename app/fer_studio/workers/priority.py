@@ -7,8 +7,8 @@ import os
 import sys
 import threading
 
-#: A third of the window's share of a core. Qt's own priorities have no effect on Linux.
-_NICENESS = 5
+#: Niceness above the window's: a third of its share of a core. Qt's own priorities have no effect on Linux.
+_NICER = 5
 
 
 def give_way() -> None:
@@ -18,4 +18,5 @@ def give_way() -> None:
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+            window = os.getpriority(os.PRIO_PROCESS, os.getpid())  # the first thread has the number of the process
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), window + _NICER)
