@@ -30,6 +30,7 @@ from fer_core.evaluate.thresholds import chosen_au_thresholds, read_au_threshold
 from fer_core.infer.engine import Engine, cpu_count, file_sha256
 from fer_core.infer.model_card import ModelError
 from fer_core.infer.shipped_models import SHIPPED_MODELS, STANDARD
+from fer_core.models.face_backbone_command import add_backbone
 from fer_core.models.morphable_command import add_morphable
 from fer_core.standard_output import discard_standard_output
 from fer_core.train.recipe import RecipeError, load_recipe, shipped_recipes
@@ -166,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         help="for the card: files of evaluate --json, or other JSON objects",
     )
 
+    add_backbone(commands)
     add_synthesize(commands)
     add_morphable(commands)
 

