@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,12 @@ from fer_core.faces.align import CropGeometry
 from fer_core.infer.baseline import REFERENCE_KEY, NeutralReference
 from fer_core.infer.model_card import ModelCard
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS, Expression
+from fer_core.models.face_backbone import BACKBONE
 from fer_core.models.multitask import MultitaskNet
 from fer_core.train.implied_units import teach_implied_units
 from fer_core.train.networks import read_trained
 from fer_core.train.parts import untaught_tasks
-from fer_core.train.recipe import recipe_from_dict
+from fer_core.train.recipe import Recipe, recipe_from_dict
 from fer_core.train.resolution import resized
 from fer_core.types import Floats
 
@@ -62,7 +63,8 @@ CODED_UNITS_LIMIT = (
     "happiness too, and rated low where lip corners rise without a smile."
 )
 NAMED_UNITS_LIMIT = "Action units follow the scores of a face landmarker by their names; nobody coded one of the faces."
-#: By data set, and by what is always used.
+_IMAGENET, _FACES = "ImageNet", "faces"
+#: By data set, by what the backbone may begin with, and by what is always used.
 DATA = {
     FERPLUS: "FER+ (Barsoum et al. 2016), expression votes, labels MIT licence; images of the FER2013 challenge "
     "(Goodfellow et al. 2013), collected from the web",
@@ -73,7 +75,10 @@ DATA = {
     "not used",
     "blendshapes": "Blendshape scores of the MediaPipe face landmarker (Apache-2.0 model), weak action-unit labels for "
     "FER+",
-    "ImageNet": "ImageNet weights of the backbone where the recipe says so (EfficientNet-Lite authors, Apache-2.0)",
+    _IMAGENET: "ImageNet weights of the backbone where the recipe says so (EfficientNet-Lite authors, Apache-2.0)",
+    _FACES: "Weights that the backbone began with: the face descriptor of HSE_FaceRec_tf (Savchenko 2019), learned on "
+    "VGGFace2 (Cao et al. 2018), from the package @vladmandic/human (MIT); the descriptor's own repository names no "
+    "licence",
 }
 #: What of an evaluation goes into the card.
 HEADLINES = ("rows", "accuracy", "macro_f1", "calibration_error", "ccc_valence", "ccc_arousal", "au_auc")
@@ -150,7 +155,7 @@ def release(
         description=DESCRIPTION,
         intended_use=INTENDED_USE,
         limits=(*LIMITS, NAMED_UNITS_LIMIT if CKPLUS in left_out else CODED_UNITS_LIMIT),
-        data=tuple(words for source, words in DATA.items() if source not in left_out),
+        data=data_words(recipe, left_out),
         figures=all_figures,
         training={
             "recipe": content["recipe"],
@@ -161,6 +166,13 @@ def release(
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     return Release(card, temperature, export_onnx(network, card, out, temperature, size_px))
+
+
+def data_words(recipe: Recipe, left_out: Collection[str] = ()) -> tuple[str, ...]:
+    """What a network of this recipe learned from and began with, for its card; without some of ``DATA``."""
+    faces = bool(recipe.weights) and recipe.backbone == BACKBONE
+    silent = {*left_out, _IMAGENET if faces else _FACES}
+    return tuple(words for source, words in DATA.items() if source not in silent)
 
 
 def read_figures(paths: Sequence[Path]) -> dict[str, Any]:

@@ -149,5 +149,7 @@ def test_a_run_may_begin_as_a_finished_one(shard, checkpoints, tmp_path):
     assert all(torch.equal(begun[name], finished[name]) for name in finished)
     with pytest.raises(RecipeError, match=r"start: nowhere\.pt is missing"):
         train(replace(QUICK, start="nowhere.pt"), [shard], tmp_path / "out")
+    with pytest.raises(RecipeError, match=r"weights: nowhere\.pt is missing; make it .* fer-core backbone"):
+        train(replace(QUICK, weights="nowhere.pt"), [shard], tmp_path / "out")
     with pytest.raises(RecipeError, match="test_efficientnet with head"):
         create_model(replace(recipe, backbone_groups=2), imagenet=True)

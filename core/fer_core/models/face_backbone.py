@@ -1,10 +1,10 @@
 """A backbone that has seen millions of faces: MobileNet (Howard et al. 2017) trained to tell people apart.
 
-The registry package ``@vladmandic/human`` (npm, MIT) carries the face descriptor of Savchenko (PeerJ Computer Science
-2019, "Efficient facial representations for age, gender and identity recognition in organizing photo albums using
-multi-output ConvNet"; Apache-2.0), trained on VGGFace2, as a TensorFlow.js graph: ``models/faceres.json`` beside
-``models/faceres.bin``. Here its convolutions become the weights of timm's ``mobilenetv1_100``, so that a recipe may
-start from them.
+The registry package ``@vladmandic/human`` (npm, 3.3.6, MIT) carries the face descriptor of HSE_FaceRec_tf as a
+TensorFlow.js graph, ``models/faceres.json`` beside ``models/faceres.bin``: the identity features of Savchenko
+("Efficient facial representations for age, gender and identity recognition in organizing photo albums using
+multi-output ConvNet", PeerJ Computer Science 2019), learned on VGGFace2 (Cao et al. 2018). Here its convolutions become
+the weights of timm's ``mobilenetv1_100``, so that a recipe may start from them.
 
 The stored graph has its batch normalisation folded into the convolutions. A network that is to learn on needs it back:
 the mean and variance of each channel are measured on the faces that it will learn from, and weight and bias of the

@@ -193,6 +193,11 @@ def check(recipe: Recipe) -> None:
         for checkpoint in checkpoints:
             if not Path(checkpoint).is_file():
                 raise RecipeError(f"{key}: {checkpoint} is missing; train it first, or name another checkpoint")
+    if recipe.weights and not Path(recipe.weights).is_file():
+        raise RecipeError(
+            f"weights: {recipe.weights} is missing; make it first with fer-core backbone or fer-core train, or name "
+            "another file"
+        )
     if recipe.frames > 1 and any(stage.taught_share for stage in recipe.stages):
         raise RecipeError("stages: teachers look at single faces; set frames = 1, or leave taught_share out")
     if recipe.frames < 1:
