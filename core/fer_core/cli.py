@@ -58,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.run is _export and options.temperature is None and options.data is None:
         parser.error("--temperature auto is fitted on prepared data: give --data DIR, or --temperature T")
+    if options.run is _export and options.int8 and options.data is None:
+        parser.error("--int8 takes its ranges from prepared faces: give --data DIR")
     if options.run is _evaluate and options.au_thresholds_from == options.split:
         parser.error(f"--au-thresholds-from {options.split}: those faces are measured; choose thresholds on others")
     try:
@@ -158,6 +160,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--data", type=Path, metavar="DIR", help="folder of the shards")
     export.add_argument("--name", default="fer-studio", help="of the model (default: %(default)s)")
     export.add_argument("--version", default="1", help="of the model (default: %(default)s)")
+    export.add_argument(
+        "--int8", action="store_true", help="write a twin beside it that computes in bytes, too; needs --data"
+    )
     export.add_argument(
         "--figures",
         type=Path,
@@ -337,10 +342,11 @@ def _export(options: argparse.Namespace) -> None:
     from fer_core.data.prepare import load_shards
     from fer_core.release import read_figures, release
 
+    shards = load_shards(options.data) if options.data else []
     made = release(
         options.checkpoint,
         options.out,
-        shards=load_shards(options.data) if options.data else (),
+        shards=shards,
         temperature=options.temperature,
         name=options.name,
         version=options.version,
@@ -349,6 +355,10 @@ def _export(options: argparse.Namespace) -> None:
     print(f"{options.out}: temperature {made.temperature:.3f}, differs from PyTorch by at most {made.parity:.1e}")
     if not options.data:
         print("no neutral reference in the card: give --data DIR to measure it")
+    if options.int8:
+        from fer_core.quantise import quantise
+
+        print(f"{quantise(options.out, shards)}: the same in int8")
 
 
 def _recipes(options: argparse.Namespace) -> None:

@@ -2,62 +2,38 @@
 
     python tests/benchmarks/precision.py --data SHARDS [--models MODEL ...]
 
-Each model as it is, with int8 weights and activations (static quantisation of its convolutions, calibrated on training
-faces of FER+) and with fp16 weights and arithmetic, on the processor alone, in one thread. Times are medians of calls
-that take turns, so that all variants see the same machine; one face a call, and four. Figures are of the aligned test
-crops of FER+ and CK+ (see whole_networks.py).
+Each model as it is, its twin of int8 (fer_core.quantise, ranges of training faces of FER+) and with fp16 weights and
+arithmetic, on the processor alone, in one thread. Times are medians of calls that take turns, so that all variants see
+the same machine; one face a call, and four. Figures are of the aligned test crops of FER+ and CK+ (see
+whole_networks.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from whole_networks import figures
 
 from fer_core.data.shards import Shard
-from fer_core.infer.engine import INPUT, Engine
+from fer_core.infer.engine import Engine
 from fer_core.infer.shipped_models import SHIPPED_MODELS, model_file
-from fer_core.types import ImageU8
+from fer_core.quantise import quantise
 
-CALIBRATION_FACES = 256
 CALLS = 200
 BATCHES = (1, 4)
 
 
-class Faces(CalibrationDataReader):  # type: ignore[misc]
-    """Training faces, one a call."""
-
-    def __init__(self, shard: Shard) -> None:
-        rows = np.flatnonzero(shard.split == "train")
-        rows = np.random.default_rng(0).permutation(rows)[:CALIBRATION_FACES]
-        self._images: Iterator[ImageU8] = (shard.image(row) for row in rows)
-
-    def get_next(self) -> dict[str, ImageU8] | None:
-        image = next(self._images, None)
-        return None if image is None else {INPUT: image[None]}
-
-
 def variants(model: Path, ferplus: Shard, folder: Path) -> dict[str, Path]:
     """The model itself and its copies of fewer bits."""
-    made = {"fp32": model, "int8": folder / f"{model.stem}-int8.onnx", "fp16": folder / f"{model.stem}-fp16.onnx"}
-    quantize_static(
-        model,
-        made["int8"],
-        Faces(ferplus),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv"],
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
+    copied = Path(shutil.copy(model, folder))  # the twin lands beside it
+    made = {"fp32": copied, "int8": quantise(copied, [ferplus]), "fp16": folder / f"{model.stem}-fp16.onnx"}
     onnx.save(convert_float_to_float16(onnx.load(model), keep_io_types=True, op_block_list=["Cast"]), made["fp16"])
     return made
 

@@ -15,6 +15,7 @@ from fer_core.data.shards import Shard
 from fer_core.faces.align import DEFAULT_GEOMETRY, CropGeometry
 from fer_core.infer.baseline import NeutralReference
 from fer_core.infer.engine import Engine
+from fer_core.infer.shipped_models import byte_twin
 from fer_core.labels import ACTION_UNITS
 
 RECIPE = """
@@ -79,7 +80,9 @@ def test_export_makes_a_model_that_evaluate_runs(
         run("evaluate", "--model", model, "--data", "diffusionfer", "--root", full_root, "--jobs", 1, "--json", figures)
         == 0
     )
-    assert run(*first, "--name", "tiny", "--version", "0.2", "--figures", figures) == 0
+    assert run(*first, "--name", "tiny", "--version", "0.2", "--figures", figures, "--int8") == 0
+    assert f"{byte_twin(model)}: the same in int8" in capsys.readouterr().out
+    assert byte_twin(model).stat().st_size < 0.5 * model.stat().st_size
 
     card = Engine(model, device="cpu").card
     assert (card.name, card.version, card.backbone) == ("tiny", "0.2", "tf_efficientnet_lite0")
@@ -104,6 +107,9 @@ def test_export_with_a_given_temperature_needs_no_data(
     model = tmp_path / "tiny.onnx"
     assert run("export", "--checkpoint", checkpoint, "--out", model, "--temperature", 1.5) == 0
     assert "no neutral reference" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        run("export", "--checkpoint", checkpoint, "--out", model, "--temperature", 1.5, "--int8")
+    assert "--int8 takes its ranges from prepared faces: give --data DIR" in capsys.readouterr().err
     card = Engine(model, device="cpu").card
     assert card.training["temperature"] == 1.5
     assert "neutral_reference" not in card.figures

@@ -7,13 +7,19 @@ import onnx
 import torch
 
 from fer_core import export
+from fer_core.data.errors import DataError
+from fer_core.data.sample import Sample
+from fer_core.data.shards import build_shard, encode_crop
 from fer_core.export import PARITY, ServedNet, export_onnx, parity
 from fer_core.faces.align import DEFAULT_GEOMETRY
 from fer_core.infer.engine import Engine
 from fer_core.infer.model_card import CARD_KEY, ModelCard
+from fer_core.infer.processor import multiplies_bytes
+from fer_core.infer.shipped_models import byte_twin
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.models.backbones import create_backbone
 from fer_core.models.multitask import MultitaskNet
+from fer_core.quantise import KEPT, quantise
 
 SIDE_PX = 48
 
@@ -118,3 +124,45 @@ def test_export_resizes_the_crop_to_what_the_network_was_trained_at(exported, tm
     with torch.inference_mode():
         expected = small(torch.from_numpy(crops))[0].numpy()
     np.testing.assert_allclose(Engine(path, "cpu").run(crops)[0], expected, atol=PARITY)
+
+
+def made_shard(split: str, count: int = 12):
+    samples = [Sample("made", f"{n}.png", split) for n in range(count)]
+    jpegs = [encode_crop(crop) for crop in random_crops(count)]
+    return build_shard("made", DEFAULT_GEOMETRY.scaled(SIDE_PX), samples, jpegs, ["detector"] * count)
+
+
+def test_quantise_writes_a_twin_that_computes_in_bytes(tmp_path):
+    path = tmp_path / "made.onnx"
+    export_onnx(made_network(), made_card(), path)
+    twin = quantise(path, [made_shard("train", 2), made_shard("train")])
+    assert twin == byte_twin(path) == tmp_path / "made-int8.onnx"
+    assert twin.stat().st_size < path.stat().st_size
+    whole, bytewise = onnx.load(str(path)).graph, onnx.load(str(twin)).graph
+    convolutions = sum(node.op_type == "Conv" for node in whole.node)
+    weights = {t.name for t in bytewise.initializer if t.data_type == onnx.TensorProto.INT8 and len(t.dims) == 4}
+    assert len(weights) == convolutions - KEPT > 0
+    card = Engine(twin, "cpu").card
+    assert card.name == "made-int8"
+    assert card.training["int8"]["kept"] == KEPT
+    assert ModelCard.from_json(twin.with_suffix(".json").read_text(encoding="utf-8"), "beside") == card
+    assert {p.name for p in tmp_path.iterdir()} == {"made.onnx", "made.json", "made-int8.onnx", "made-int8.json"}
+
+
+@pytest.mark.skipif(not multiplies_bytes(), reason="sums of bytes may overflow on this processor")
+def test_quantised_twin_answers_alike(tmp_path):
+    path = tmp_path / "made.onnx"
+    export_onnx(made_network(), made_card(), path)
+    crops = random_crops(12)
+    answers = [np.hstack(Engine(p, "cpu").run(crops)) for p in (path, quantise(path, [made_shard("train")]))]
+    assert 0 < np.abs(answers[0] - answers[1]).max() < 0.15
+    assert np.corrcoef(answers[0].ravel(), answers[1].ravel())[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("shards", [[], [made_shard("test")]])
+def test_quantise_needs_training_faces_and_leaves_nothing(shards, tmp_path):
+    path = tmp_path / "made.onnx"
+    export_onnx(made_network(), made_card(), path)
+    with pytest.raises(DataError, match="no training faces"):
+        quantise(path, shards)
+    assert {p.name for p in tmp_path.iterdir()} == {"made.onnx", "made.json"}

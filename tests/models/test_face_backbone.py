@@ -173,7 +173,7 @@ def test_backbone_command_names_what_is_missing(tmp_path, capsys):
 
     assert "holds no shards" in complaint()
     save_shard(tmp_path / "prepared", "test")
-    assert "made has no training faces" in complaint()
+    assert "no training faces" in complaint()
     assert "--size 8" in complaint("--size", "8")
     save_shard(tmp_path / "prepared", "train")
     assert "none.json: cannot be read" in complaint()

@@ -116,6 +116,21 @@ class Shard:
             raise DataError(f"{path} is no shard of this version ({error}); make it with: fer-core prepare") from None
 
 
+def drawn_training_faces(shards: Sequence[Shard], count: int) -> list[ImageU8]:
+    """Crops (S, S, 3) of the training split of the largest shard, ``count`` at most, always the same.
+
+    What statistics of activations are measured on.
+
+    Raises:
+        DataError: when there are none.
+    """
+    shard = max(shards, key=len, default=None)
+    rows = np.flatnonzero(shard.split == "train") if shard else np.array([], int)
+    if shard is None or not len(rows):
+        raise DataError("no training faces in the prepared data; prepare a data set that has some")
+    return [shard.image(int(row)) for row in np.random.default_rng(0).permutation(rows)[:count]]
+
+
 def frame_of_path(path: str) -> tuple[str, int]:
     """Video and number of a path such as ``clip.mp4#12`` (:meth:`fer_core.data.archive.Archive.image`); else "", -1."""
     video, _, number = path.rpartition("#")

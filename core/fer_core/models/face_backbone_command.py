@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_core.data.errors import DataError
 from fer_core.files import replacing
 
 #: Faces on which the statistics of the channels are measured, and how many at a time.
@@ -35,25 +34,23 @@ def _backbone(options: argparse.Namespace) -> None:
     from torch.nn import functional
 
     from fer_core.data.prepare import load_shards
+    from fer_core.data.shards import drawn_training_faces
     from fer_core.models.face_backbone import BACKBONE, face_backbone
 
     if options.size < 32:
         raise ValueError(f"--size {options.size}: expected 32 or more pixels")
-    shard = max(load_shards(options.data), key=len)
-    rows = np.random.default_rng(0).permutation(np.flatnonzero(shard.split == "train"))[:FACES]
-    if not len(rows):
-        raise DataError(f"{options.data}: {shard.dataset} has no training faces; prepare a data set that has")
+    crops = drawn_training_faces(load_shards(options.data), FACES)
     batches = (
         functional.interpolate(
-            torch.from_numpy(np.stack([shard.image(row) for row in part])).permute(0, 3, 1, 2).float(),
+            torch.from_numpy(np.stack(crops[first : first + _AT_ONCE])).permute(0, 3, 1, 2).float(),
             size=(options.size, options.size),
             mode="bilinear",
             antialias=True,
         )
-        for part in np.split(rows, range(_AT_ONCE, len(rows), _AT_ONCE))
+        for first in range(0, len(crops), _AT_ONCE)
     )
     backbone = face_backbone(options.graph, batches)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(options.out) as partial:
         torch.save(backbone.state_dict(), partial)
-    print(f"{options.out}: {BACKBONE}, its statistics measured on {len(rows)} faces of {shard.dataset}")
+    print(f"{options.out}: {BACKBONE}, its statistics measured on {len(crops)} faces")
