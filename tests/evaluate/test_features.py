@@ -39,7 +39,7 @@ def test_feature_reader_answers_as_the_engine_and_keeps_what_the_classifier_read
         np.testing.assert_allclose(found, expected, atol=1e-5)
     features = reader.features()
     assert features is not None
-    assert features.shape == (3, 1280)
+    assert features.shape == (3, 1024)
     # The valence-arousal layer reads the same features: its weights must give its answers.
     weights = {i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(str(engine.path)).graph.initializer}
     w, b = (next(v for k, v in weights.items() if k.endswith(f"va.{kind}")) for kind in ("weight", "bias"))
