@@ -69,7 +69,8 @@ def quantise(model: Path, shards: Sequence[Shard]) -> Path:
 def _card_of(graph: onnx.ModelProto, source: str) -> ModelCard:
     properties = {entry.key: entry.value for entry in graph.metadata_props}
     card = ModelCard.from_json(properties[CARD_KEY], source)
-    return replace(card, name=f"{card.name}-int8", training={**card.training, "int8": {"faces": FACES, "kept": KEPT}})
+    made = {"faces": FACES, "kept": KEPT, "figures_of": card.name}  # what the card says was measured on the other file
+    return replace(card, name=f"{card.name}-int8", training={**card.training, "int8": made})
 
 
 class _Faces(CalibrationDataReader):  # type: ignore[misc]

@@ -54,8 +54,8 @@ LIMITS = (
     "Contempt, disgust and fear are rare in the training data and often missed.",
     "Valence and arousal of the main data set are derived from expression votes, not rated.",
     "Measured to be worse on dark, covered and small faces and where no detector finds the face; on smiles of men "
-    "posed on request; on children below four, of whom one calm face in five is called happiness. Groups of people "
-    "were only compared on posed and on unlabelled photographs.",
+    "posed on request; on children below four, of whom one calm face in four or five is called happiness. Groups of "
+    "people were only compared on posed and on unlabelled photographs.",
 )
 CODED_UNITS_LIMIT = (
     "Action units of CK+ are coded at the peak of posed expressions of 80 adults; weak labels from a face "

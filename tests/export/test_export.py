@@ -145,6 +145,7 @@ def test_quantise_writes_a_twin_that_computes_in_bytes(tmp_path):
     card = Engine(twin, "cpu").card
     assert card.name == "made-int8"
     assert card.training["int8"]["kept"] == KEPT
+    assert card.training["int8"]["figures_of"] == "made"
     assert ModelCard.from_json(twin.with_suffix(".json").read_text(encoding="utf-8"), "beside") == card
     assert {p.name for p in tmp_path.iterdir()} == {"made.onnx", "made.json", "made-int8.onnx", "made-int8.json"}
 
