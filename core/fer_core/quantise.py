@@ -46,10 +46,12 @@ def quantise(model: Path, shards: Sequence[Shard]) -> Path:
     faces = drawn_training_faces(shards, FACES)
     graph = onnx.load(str(model))
     convolutions = [node.name for node in graph.graph.node if node.op_type == "Conv"]
+    card = _card_of(graph, str(model))
+    onnx.helper.set_model_props(graph, {CARD_KEY: card.to_json()})
     twin = byte_twin(model)
     with replacing(twin) as partial:
         quantize_static(
-            model,
+            graph,
             partial,
             _Faces(faces),
             quant_format=QuantFormat.QDQ,
@@ -58,10 +60,6 @@ def quantise(model: Path, shards: Sequence[Shard]) -> Path:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        made = onnx.load(str(partial))
-        card = _card_of(graph, str(model))
-        onnx.helper.set_model_props(made, {CARD_KEY: card.to_json()})
-        onnx.save(made, str(partial))
     twin.with_suffix(".json").write_text(card.to_json() + "\n", encoding="utf-8")
     return twin
 

@@ -31,22 +31,18 @@ def add_backbone(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _backbone(options: argparse.Namespace) -> None:
     import torch
-    from torch.nn import functional
 
     from fer_core.data.prepare import load_shards
     from fer_core.data.shards import drawn_training_faces
     from fer_core.models.face_backbone import BACKBONE, face_backbone
+    from fer_core.models.resize import AntialiasResize
 
     if options.size < 32:
         raise ValueError(f"--size {options.size}: expected 32 or more pixels")
     crops = drawn_training_faces(load_shards(options.data), FACES)
+    resize = AntialiasResize(crops[0].shape[0], options.size)
     batches = (
-        functional.interpolate(
-            torch.from_numpy(np.stack(crops[first : first + _AT_ONCE])).permute(0, 3, 1, 2).float(),
-            size=(options.size, options.size),
-            mode="bilinear",
-            antialias=True,
-        )
+        resize(torch.from_numpy(np.stack(crops[first : first + _AT_ONCE])).permute(0, 3, 1, 2).float())
         for first in range(0, len(crops), _AT_ONCE)
     )
     backbone = face_backbone(options.graph, batches)
