@@ -164,6 +164,14 @@ def test_backbone_command_writes_what_a_recipe_starts_from(tmp_path, graph, caps
     assert float(backbone.bn1.running_var.min()) > 0
 
 
+def test_backbone_command_names_a_place_that_cannot_be_written(tmp_path, graph, capsys):
+    save_shard(tmp_path / "prepared", "train")
+    (tmp_path / "taken").mkdir()
+    options = ["--data", str(tmp_path / "prepared"), "--size", "64", "--out", str(tmp_path / "taken")]
+    assert cli.main(["backbone", str(graph), *options]) == 1
+    assert "taken" in capsys.readouterr().err
+
+
 def test_backbone_command_names_what_is_missing(tmp_path, capsys):
     def complaint(*more: str) -> str:
         folder = str(tmp_path / "prepared")

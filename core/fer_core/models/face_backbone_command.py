@@ -47,6 +47,7 @@ def _backbone(options: argparse.Namespace) -> None:
     )
     backbone = face_backbone(options.graph, batches)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(options.out) as partial:
-        torch.save(backbone.state_dict(), partial)
+    # Opened here: where PyTorch itself cannot open a file, it raises what no command expects.
+    with replacing(options.out) as partial, partial.open("wb") as file:
+        torch.save(backbone.state_dict(), file)
     print(f"{options.out}: {BACKBONE}, its statistics measured on {len(crops)} faces")
