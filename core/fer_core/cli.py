@@ -34,6 +34,7 @@ from fer_core.models.face_backbone_command import add_backbone
 from fer_core.models.morphable_command import add_morphable
 from fer_core.standard_output import discard_standard_output
 from fer_core.train.recipe import RecipeError, load_recipe, shipped_recipes
+from fer_core.train.reopened_command import add_reopen
 
 #: Modules of the ``train`` extra and the packages that bring them.
 _EXTRA_PACKAGES = {
@@ -173,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     add_backbone(commands)
+    add_reopen(commands)
     add_synthesize(commands)
     add_morphable(commands)
 

@@ -18,6 +18,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from fer_core.data.shards import Shard, drawn_training_faces
+from fer_core.export import read_card
 from fer_core.files import replacing
 from fer_core.infer.engine import INPUT
 from fer_core.infer.model_card import CARD_KEY, ModelCard
@@ -65,8 +66,7 @@ def quantise(model: Path, shards: Sequence[Shard]) -> Path:
 
 
 def _card_of(graph: onnx.ModelProto, source: str) -> ModelCard:
-    properties = {entry.key: entry.value for entry in graph.metadata_props}
-    card = ModelCard.from_json(properties[CARD_KEY], source)
+    card = read_card(graph, source)
     made = {"faces": FACES, "kept": KEPT, "figures_of": card.name}  # what the card says was measured on the other file
     return replace(card, name=f"{card.name}-int8", training={**card.training, "int8": made})
 

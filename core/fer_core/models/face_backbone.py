@@ -6,9 +6,8 @@ TensorFlow.js graph, ``models/faceres.json`` beside ``models/faceres.bin``: the 
 multi-output ConvNet", PeerJ Computer Science 2019), learned on VGGFace2 (Cao et al. 2018). Here its convolutions become
 the weights of timm's ``mobilenetv1_100``, so that a recipe may start from them.
 
-The stored graph has its batch normalisation folded into the convolutions. A network that is to learn on needs it back:
-the mean and variance of each channel are measured on the faces that it will learn from, and weight and bias of the
-normalisation are set so that the network computes what it did before.
+The stored graph has its batch normalisation folded into the convolutions; :mod:`fer_core.models.unfolded` gives it
+back.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from fer_core.data.errors import DataError
 from fer_core.models.backbones import create_backbone
 from fer_core.models.multitask import normalise
+from fer_core.models.unfolded import Pair, unfold
 from fer_core.types import Floats
 
 #: The timm network with the same layers.
@@ -57,15 +56,8 @@ def face_backbone(graph: Path, batches: Iterable[Tensor]) -> nn.Module:
         folded = [_folded(tensors, name) for name in _layers()]
     except KeyError as error:
         raise DataError(f"{graph}: holds no {error}; it is not the face descriptor {BACKBONE} can start from") from None
-    pairs = list(_convolutions(backbone))
-    for (convolution, normalisation), (kernel, bias) in zip(pairs, folded, strict=True):
-        convolution.weight.data.copy_(torch.from_numpy(kernel))
-        normalisation.weight.data.fill_(
-            math.sqrt(1 + normalisation.eps)
-        )  # of variance 1 and mean 0: nothing but a shift
-        normalisation.bias.data.copy_(torch.from_numpy(bias))
-    _read_luminance(*pairs[0])
-    _measure(backbone, [normalisation for _, normalisation in pairs], batches)
+    folded[0] = _for_luminance(*folded[0])
+    unfold(lambda batch: backbone(normalise(batch)), list(_convolutions(backbone)), folded, batches)
     return backbone
 
 
@@ -108,7 +100,7 @@ def _folded(tensors: Mapping[str, Floats], layer: str) -> tuple[Floats, Floats]:
     return np.ascontiguousarray(tensors[f"{layer}/convolution/merged_input"].transpose(3, 2, 0, 1)), bias
 
 
-def _convolutions(backbone: nn.Module) -> Iterable[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+def _convolutions(backbone: nn.Module) -> Iterable[Pair]:
     """Each convolution with the normalisation after it."""
     network: Any = backbone
     yield network.conv_stem, network.bn1
@@ -118,37 +110,7 @@ def _convolutions(backbone: nn.Module) -> Iterable[tuple[nn.Conv2d, nn.BatchNorm
             yield block.conv_pw, block.bn2
 
 
-def _read_luminance(stem: nn.Conv2d, normalisation: nn.BatchNorm2d) -> None:
+def _for_luminance(kernel: Floats, bias: Floats) -> tuple[Floats, Floats]:
     """From colours less their means to normalised luminance, three times: what the first layer computes of grey."""
-    kernel = stem.weight.data  # (32, 3, 3, 3)
-    shift = kernel.sum(dim=(2, 3)) @ torch.tensor([_HALF - mean for mean in _MEANS_BGR])
-    normalisation.bias.data += shift
-    kernel *= _HALF
-
-
-@torch.no_grad()
-def _measure(backbone: nn.Module, normalisations: list[nn.BatchNorm2d], batches: Iterable[Tensor]) -> None:
-    """Gives each normalisation the statistics of its channels, and keeps what it computes."""
-    sums = {layer: [torch.zeros(layer.num_features, dtype=torch.float64) for _ in range(2)] for layer in normalisations}
-    counts = dict.fromkeys(normalisations, 0)
-
-    def add(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        values = inputs[0].double()  # (B, C, h, w)
-        sums[layer][0] += values.sum(dim=(0, 2, 3))  # type: ignore[index]
-        sums[layer][1] += values.square().sum(dim=(0, 2, 3))  # type: ignore[index]
-        counts[layer] += values.numel() // values.shape[1]  # type: ignore[index]
-
-    handles = [layer.register_forward_pre_hook(add) for layer in normalisations]
-    for batch in batches:
-        backbone(normalise(batch))
-    for handle in handles:
-        handle.remove()
-    for layer in normalisations:
-        if not counts[layer]:
-            raise DataError("no faces to measure the statistics of the backbone on; prepare some first")
-        mean = sums[layer][0] / counts[layer]
-        variance = (sums[layer][1] / counts[layer] - mean.square()).clamp(min=0)
-        layer.running_mean.copy_(mean)  # type: ignore[union-attr]
-        layer.running_var.copy_(variance)  # type: ignore[union-attr]
-        layer.weight.copy_((variance + layer.eps).sqrt())
-        layer.bias.add_(mean)
+    shift = kernel.sum(axis=(2, 3)) @ np.array([_HALF - mean for mean in _MEANS_BGR], np.float32)
+    return kernel * np.float32(_HALF), bias + shift

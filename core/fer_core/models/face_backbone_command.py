@@ -5,12 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from fer_core.files import replacing
-
-#: Faces on which the statistics of the channels are measured, and how many at a time.
-FACES, _AT_ONCE = 1024, 64
 
 
 def add_backbone(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,21 +28,14 @@ def _backbone(options: argparse.Namespace) -> None:
     import torch
 
     from fer_core.data.prepare import load_shards
-    from fer_core.data.shards import drawn_training_faces
     from fer_core.models.face_backbone import BACKBONE, face_backbone
-    from fer_core.models.resize import AntialiasResize
+    from fer_core.models.unfolded import face_batches
 
     if options.size < 32:
         raise ValueError(f"--size {options.size}: expected 32 or more pixels")
-    crops = drawn_training_faces(load_shards(options.data), FACES)
-    resize = AntialiasResize(crops[0].shape[0], options.size)
-    batches = (
-        resize(torch.from_numpy(np.stack(crops[first : first + _AT_ONCE])).permute(0, 3, 1, 2).float())
-        for first in range(0, len(crops), _AT_ONCE)
-    )
-    backbone = face_backbone(options.graph, batches)
+    backbone = face_backbone(options.graph, face_batches(load_shards(options.data), options.size))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     # Opened here: where PyTorch itself cannot open a file, it raises what no command expects.
     with replacing(options.out) as partial, partial.open("wb") as file:
         torch.save(backbone.state_dict(), file)
-    print(f"{options.out}: {BACKBONE}, its statistics measured on {len(crops)} faces")
+    print(f"{options.out}: {BACKBONE}")
