@@ -10,6 +10,7 @@ pytest.importorskip("timm", reason="training needs the extra 'train'")
 import torch
 
 from fer_core.data.dataset import ShardDataset
+from fer_core.data.errors import DataError
 from fer_core.data.sample import Sample, one_hot
 from fer_core.data.shards import Shard, build_shard, encode_crop
 from fer_core.data.transforms import Augmentation
@@ -310,6 +311,25 @@ def test_train_starts_from_the_backbone_of_a_checkpoint(shards, whole_run):
             assert torch.equal(state[name], averaged["module.backbone." + name.removeprefix(prefix)])
     with pytest.raises(RecipeError, match="does not hold the weights of this backbone"):
         create_model(replace(recipe, backbone="test_resnet"), imagenet=True)
+
+
+def test_train_says_in_one_line_what_cannot_be_started_from(shards, whole_run, tmp_path):
+    def refused(error: type[Exception], message: str, **changes) -> None:
+        with pytest.raises(error, match=message) as raised:
+            train(replace(TINY, **changes), shards, tmp_path / "run")
+        assert "\n" not in str(raised.value)
+
+    text = tmp_path / "text.pt"
+    text.write_text("no weights")
+    refused(RecipeError, r"text\.pt is no file of weights", weights=str(text))
+    refused(DataError, r"text\.pt: is no checkpoint", start=str(text))
+    refused(
+        RecipeError,
+        "holds test_efficientnet with head linear, and this recipe is of test_resnet with head linear",
+        start=str(whole_run),
+        backbone="test_resnet",
+        drop_path_rate=0.0,
+    )
 
 
 def test_train_that_teaches_itself_resumes_bit_for_bit(shards, tmp_path, monkeypatch):

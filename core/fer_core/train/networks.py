@@ -48,6 +48,7 @@ def create_model(recipe: Recipe, labels: Labels | None = None, *, imagenet: bool
 
     Raises:
         RecipeError: when head and backbone do not fit, or there are no such weights.
+        DataError: when the checkpoint to start from cannot be read.
     """
     answers = Answers(EXPRESSIONS, len(ACTION_UNITS))
     if labels is not None and labels.votes.size:
@@ -61,21 +62,35 @@ def create_model(recipe: Recipe, labels: Labels | None = None, *, imagenet: bool
         if recipe.backbone_groups:
             shorten(backbone, recipe.backbone_groups)
         network = create_network(backbone, recipe_head(recipe), answers, recipe.dropout)
-        if recipe.start and imagenet:
-            network.load_state_dict(load_trained(Path(recipe.start))[0].state_dict())
-        return network
     except (ValueError, RuntimeError) as error:
         raise RecipeError(f"{recipe.backbone} with head {recipe.head['name']}: {error}") from error
+    if recipe.start and imagenet:
+        _start_from(network, recipe)
+    return network
+
+
+def _start_from(network: nn.Module, recipe: Recipe) -> None:
+    trained, its_recipe, _ = read_trained(Path(recipe.start))
+    try:
+        network.load_state_dict(trained.state_dict())
+    except RuntimeError as error:  # of many lines, one for each weight that is not there
+        kinds = (f"{r.backbone} with head {r.head['name']}" for r in (its_recipe, recipe))
+        raise RecipeError("start: {} holds {}, and this recipe is of {}".format(recipe.start, *kinds)) from error
 
 
 def load_backbone(backbone: nn.Module, path: Path) -> None:
     """Takes the weights of a timm network's state dict, or of the averaged backbone of a checkpoint of this project.
 
     Raises:
-        RuntimeError: when they are of another network.
+        RuntimeError: when they are of another network, or the file is of another kind.
         OSError: when there is no such file.
     """
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:
+        raise RuntimeError(f"{path} is no file of weights ({_reason(error)})") from error
     state = content["states"]["average"] if "states" in content else content
     known = backbone.state_dict()
     for prefix in ("module.backbone.", "module.backbone.network.", ""):
@@ -129,9 +144,13 @@ def read_trained(path: Path) -> tuple[nn.Module, Recipe, Mapping[str, Any]]:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); check --checkpoint") from error
     except RecipeError:
         raise
-    except Exception as error:  # on a file of another kind PyTorch's unpickler stumbles in any way, IndexError too
-        reason = str(error).strip().split("\n")[0]  # its own messages go on for many lines
-        raise DataError(f"{path}: is no checkpoint of this version ({reason}); train again") from error
+    except Exception as error:
+        raise DataError(f"{path}: is no checkpoint of this version ({_reason(error)}); train again") from error
+
+
+def _reason(error: Exception) -> str:
+    """Why PyTorch could not read a file; on one of another kind its unpickler stumbles in any way, in many lines."""
+    return str(error).strip().split("\n")[0]
 
 
 def mean_state(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
