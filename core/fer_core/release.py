@@ -170,7 +170,7 @@ def release(
 
 def data_words(recipe: Recipe, left_out: Collection[str] = ()) -> tuple[str, ...]:
     """What a network of this recipe learned from and began with, for its card; without some of ``DATA``."""
-    faces = bool(recipe.weights) and recipe.backbone == BACKBONE
+    faces = bool(recipe.weights or recipe.start) and recipe.backbone == BACKBONE
     silent = {*left_out, _IMAGENET if faces else _FACES}
     return tuple(words for source, words in DATA.items() if source not in silent)
 

@@ -7,7 +7,12 @@ from fer_core.train.recipe import shipped_recipes
 
 
 @pytest.mark.parametrize(
-    ("recipe", "began_with", "not_with"), [("faces", "VGGFace2", "ImageNet"), ("first", "ImageNet", "VGGFace2")]
+    ("recipe", "began_with", "not_with"),
+    [
+        ("faces", "VGGFace2", "ImageNet"),
+        ("further", "VGGFace2", "ImageNet"),
+        ("first", "ImageNet", "VGGFace2"),
+    ],
 )
 def test_data_words_say_what_the_network_began_with(recipe, began_with, not_with):
     words = data_words(shipped_recipes()[recipe])
