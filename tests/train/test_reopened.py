@@ -1,4 +1,5 @@
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from fer_core.data.shards import Shard
 from fer_core.export import export_onnx
 from fer_core.infer.engine import Engine
 from fer_core.infer.model_card import ModelCard, ModelError
-from fer_core.infer.shipped_models import STANDARD, byte_twin, model_file
+from fer_core.infer.shipped_models import SHIPPED_MODELS, STANDARD, byte_twin, model_file
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.train.networks import create_model, read_trained
 from fer_core.train.recipe import Recipe, Stage
@@ -31,9 +32,10 @@ def crops(shard: Shard) -> np.ndarray:
     return np.stack([shard.image(n) for n in range(8)])
 
 
-def test_reopen_answers_what_the_file_does(shard, tmp_path):
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_reopen_answers_what_the_file_does(name, shard, tmp_path):
     out = tmp_path / "runs" / "shipped.pt"
-    file = model_file(None)
+    file = model_file(Path(name))
     card = reopen(file, [shard], out)
     network, recipe, content = read_trained(out)
     assert card.version == Engine(file, "cpu").card.version

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fer_core.infer.shipped_models import STANDARD, model_file
+from fer_core.infer.shipped_models import SHIPPED_MODELS, model_file
 
 
 def add_reopen(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,7 +21,7 @@ def add_reopen(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "model",
         type=Path,
         metavar="MODEL",
-        help=f"file of fer-core export with linear heads, not of int8; or {STANDARD}, the shipped one",
+        help=f"file of fer-core export with linear heads, not of int8; or a shipped one: {', '.join(SHIPPED_MODELS)}",
     )
     add("--data", type=Path, required=True, metavar="DIR", help="folder of the shards, whose faces it will learn from")
     add("--out", type=Path, required=True, metavar="FILE.pt", help="checkpoint")

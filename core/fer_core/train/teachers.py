@@ -108,10 +108,11 @@ def _answers(teacher: Teacher, shard: Shard, compiled: bool) -> _Answers:
     """What a teacher says of the training faces of a shard and their mirror images, averaged."""
     device = next(teacher.network.parameters()).device
     network = teacher.network.eval()
-    model: Callable[[Tensor], Outputs] = torch.compile(network) if compiled else network
+    fast: Callable[[Tensor], Outputs] = torch.compile(network, dynamic=False) if compiled else network
     found: dict[str, list[Tensor]] = {task: [] for task in TASKS}
     for batch in ordered_batches(ShardDataset([shard], "train", None, 0), _BATCH):
         images = resized(batch, device, teacher.size_px)
+        model = fast if len(batch) == _BATCH else network  # not worth compiling for the rest at the end
         both = [model(images), model(images.flip(-1))]
         found["votes"].append(torch.stack([o.expression_logits.softmax(dim=1) for o in both]).mean(dim=0))
         found["va"].append(torch.stack([o.va for o in both]).mean(dim=0))

@@ -83,7 +83,8 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     optimizer = optimizer_of(recipe, parameter_groups([network, objective], recipe.weight_decay))
     model, optimizer = accelerator.prepare(network, optimizer)
     if recipe.compiled:
-        model = torch.compile(model)
+        # One program a size: for any size at once, padding that follows the input takes many minutes to compile.
+        model = torch.compile(model, dynamic=False)
     sam = SAM(optimizer, sam_radius(recipe))
     mixing_at, order_of = mixing_of(recipe), sampler_of(recipe)(data, recipe)
     parts = {"model": network, "average": average, "optimizer": optimizer, "objective": objective}
