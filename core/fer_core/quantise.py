@@ -46,7 +46,10 @@ def quantise(model: Path, shards: Sequence[Shard]) -> Path:
     """
     faces = drawn_training_faces(shards, FACES)
     graph = onnx.load(str(model))
-    convolutions = [node.name for node in graph.graph.node if node.op_type == "Conv"]
+    convolutions = [node for node in graph.graph.node if node.op_type == "Conv"][KEPT:]
+    # With its convolution, a clip is one step: what it would cut off needs no place among the 256 values.
+    given = {node.output[0] for node in convolutions}
+    clips = [node for node in graph.graph.node if node.op_type in ("Clip", "Relu") and node.input[0] in given]
     card = _card_of(graph, str(model))
     onnx.helper.set_model_props(graph, {CARD_KEY: card.to_json()})
     twin = byte_twin(model)
@@ -56,7 +59,7 @@ def quantise(model: Path, shards: Sequence[Shard]) -> Path:
             partial,
             _Faces(faces),
             quant_format=QuantFormat.QDQ,
-            nodes_to_quantize=convolutions[KEPT:],
+            nodes_to_quantize=[node.name for node in (*convolutions, *clips)],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
