@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fer_core.files import replacing
 from fer_core.infer.engine import INPUT, OUTPUTS, Engine
-from fer_core.infer.model_card import CARD_KEY, ModelCard, ModelError
+from fer_core.infer.model_card import CARD_KEY, ModelCard
 from fer_core.models.multitask import LUMA, MultitaskNet, Outputs, centred
 from fer_core.models.resize import AntialiasResize
 from fer_core.models.serving import for_serving
@@ -97,10 +97,7 @@ def read_card(graph: onnx.ModelProto, source: str) -> ModelCard:
     Raises:
         ModelError: when there is none.
     """
-    properties = {entry.key: entry.value for entry in graph.metadata_props}
-    if CARD_KEY not in properties:
-        raise ModelError(f"{source}: has no model card; export it with: fer-core export")
-    return ModelCard.from_json(properties[CARD_KEY], source)
+    return ModelCard.from_metadata({entry.key: entry.value for entry in graph.metadata_props}, source)
 
 
 def _write_onnx(served: nn.Module, card: ModelCard, path: Path) -> None:

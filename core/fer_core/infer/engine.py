@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from fer_core.infer.model_card import CARD_KEY, ModelCard, ModelError
+from fer_core.infer.model_card import ModelCard, ModelError
 from fer_core.infer.processor import multiplies_bytes
 from fer_core.infer.shipped_models import model_file
 from fer_core.onnx_session import session_options
@@ -53,10 +53,7 @@ class Engine:
             raise ModelError(
                 f"{self.path}: cannot be loaded as an ONNX model; give a file of fer-core export ({error})"
             ) from error
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        if CARD_KEY not in metadata:
-            raise ModelError(f"{self.path}: has no model card; export it with: fer-core export")
-        self.card = ModelCard.from_json(metadata[CARD_KEY], str(self.path))
+        self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(self.path))
         self.provider: str = self._session.get_providers()[0]
         self.threads = threads
 

@@ -44,6 +44,17 @@ class ModelCard:
         return json.dumps({"format": FORMAT_VERSION, **asdict(self)}, indent=1, ensure_ascii=False)
 
     @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], source: str) -> ModelCard:
+        """The card in the metadata of an ONNX file.
+
+        Raises:
+            ModelError: when there is none of this format.
+        """
+        if CARD_KEY not in metadata:
+            raise ModelError(f"{source}: has no model card; export it with: fer-core export")
+        return cls.from_json(metadata[CARD_KEY], source)
+
+    @classmethod
     def from_json(cls, text: str, source: str) -> ModelCard:
         """Inverse of :meth:`to_json`.
 

@@ -63,7 +63,7 @@ def create_model(recipe: Recipe, labels: Labels | None = None, *, imagenet: bool
             shorten(backbone, recipe.backbone_groups)
         network = create_network(backbone, recipe_head(recipe), answers, recipe.dropout)
     except (ValueError, RuntimeError) as error:
-        raise RecipeError(f"{recipe.backbone} with head {recipe.head['name']}: {error}") from error
+        raise RecipeError(f"{_kind(recipe)}: {error}") from error
     if recipe.start and imagenet:
         _start_from(network, recipe)
     return network
@@ -74,8 +74,13 @@ def _start_from(network: nn.Module, recipe: Recipe) -> None:
     try:
         network.load_state_dict(trained.state_dict())
     except RuntimeError as error:  # of many lines, one for each weight that is not there
-        kinds = (f"{r.backbone} with head {r.head['name']}" for r in (its_recipe, recipe))
-        raise RecipeError("start: {} holds {}, and this recipe is of {}".format(recipe.start, *kinds)) from error
+        raise RecipeError(
+            f"start: {recipe.start} holds {_kind(its_recipe)}, and this recipe is of {_kind(recipe)}"
+        ) from error
+
+
+def _kind(recipe: Recipe) -> str:
+    return f"{recipe.backbone} with head {recipe.head['name']}"
 
 
 def load_backbone(backbone: nn.Module, path: Path) -> None:
