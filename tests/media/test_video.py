@@ -50,6 +50,27 @@ def test_video_honours_variable_frame_rate(make_video):
     assert times(path) == [float(Fraction(p, 90_000)) for p in VFR_PTS] == times_by_pyav(path)
 
 
+def test_video_in_avi_has_rising_times_where_pictures_refer_to_later_ones(make_video):
+    path = make_video("clip.avi", pts=range(14), time_base=Fraction(1, 25), options={"bf": "2"})
+    with av.open(str(path)) as container:
+        stored = [frame.pts for frame in container.decode(video=0)]
+    assert stored != sorted(stored)  # AVI numbers them in the order of coding
+    np.testing.assert_allclose(np.diff(times(path)), 1 / 25)
+    with open_source(path) as source:
+        brightness = [frame.image_rgb_u8.mean() for frame in source.frames()]
+    assert brightness == sorted(brightness)  # and the pictures are those of these times
+
+
+def test_video_in_avi_keeps_its_times_where_a_packet_cannot_be_decoded(make_video):
+    path = make_video("clip.avi", pts=range(14), time_base=Fraction(1, 25), codec="mpeg4")
+    whole = times(path)
+    spoil_packet(path, 6)
+    with open_source(path) as source:
+        frames = list(source.frames())
+    assert [f.time_s for f in frames] == whole
+    assert sum(f.image_rgb_u8 is None for f in frames) == 1
+
+
 def test_video_keeps_the_offset_of_the_first_frame(make_video):
     path = make_video(pts=[9000 + p for p in VFR_PTS])
     assert times(path)[0] == pytest.approx(0.1)
@@ -138,6 +159,18 @@ def test_video_marks_the_packet_that_cannot_be_decoded_and_goes_on(make_video, c
 def test_video_that_breaks_off_gives_what_is_there_then_says_so(make_video):
     noise = np.random.default_rng(0).integers(0, 255, (40, 48, 64, 3), dtype=np.uint8)
     path = make_video(pts=[i * 3600 for i in range(40)], images=noise, container_options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    frames = []
+    with open_source(path) as source, pytest.raises(MediaError, match=r"breaks off after .* copy or download"):
+        frames.extend(source.frames())
+    assert 5 < len(frames) < 40
+
+
+@pytest.mark.parametrize(("name", "codec"), [("clip.mkv", "libx264"), ("clip.webm", "libvpx"), ("clip.wmv", "wmv2")])
+def test_video_without_sizes_in_its_index_says_so_too_when_it_breaks_off(make_video, name, codec):
+    noise = np.random.default_rng(0).integers(0, 255, (40, 48, 64, 3), dtype=np.uint8)
+    path = make_video(name, pts=range(40), time_base=Fraction(1, 25), images=noise, codec=codec)
+    assert len(times(path)) == 40
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     frames = []
     with open_source(path) as source, pytest.raises(MediaError, match=r"breaks off after .* copy or download"):

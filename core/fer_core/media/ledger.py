@@ -1,6 +1,8 @@
-"""Which packets never became a picture."""
+"""Which time stamp is whose picture's, and which packets never became one."""
 
 from __future__ import annotations
+
+import heapq
 
 
 class PacketLedger:
@@ -29,20 +31,49 @@ class PacketLedger:
         self._failures += 1
         self._ever_failed = True
 
-    def delivered(self, pts: int | None) -> list[int]:
-        """A picture came out: the stamps lost before it, in order of presentation."""
+    def delivered(self, pts: int | None) -> tuple[list[int], int | None]:
+        """A picture came out with a stamp: the stamps lost before it, in order of presentation, and its own."""
         if pts is None:
-            return []
+            return [], None
         earlier = sorted(p for p in self._pending if p < pts)
         self._pending.discard(pts)
         self._pending.difference_update(earlier)
         if not self._failures or not earlier:
-            return []
+            return [], pts
         self._failures = max(0, self._failures - len(earlier))
-        return earlier
+        return earlier, pts
 
     def finish(self) -> list[int]:
         """The stream ended: the stamps that are still missing, if the decoder ever failed."""
         lost = sorted(self._pending) if self._ever_failed else []
         self._pending.clear()
         return lost
+
+
+class CodingOrderLedger(PacketLedger):
+    """For files whose packets are numbered in the order in which they are stored, as AVI does.
+
+    Where pictures refer to later ones, that order is not the one in which they are shown, and a picture comes out with
+    a stamp of another. But the decoder gives them in the order of presentation, so each has the lowest stamp that is
+    left. After a failure the lowest is the lost one's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stamps: list[int] = []  # heap
+
+    def sent(self, pts: int | None, *, shown: bool) -> None:
+        """A packet went into the decoder."""
+        if pts is not None and shown:
+            heapq.heappush(self._stamps, pts)
+
+    def delivered(self, pts: int | None) -> tuple[list[int], int | None]:
+        """A picture came out: the stamps lost before it, and its own."""
+        lost = [heapq.heappop(self._stamps) for _ in range(min(self._failures, len(self._stamps) - 1))]
+        self._failures = 0
+        return lost, heapq.heappop(self._stamps) if self._stamps else pts
+
+    def finish(self) -> list[int]:
+        """The stream ended: the stamps that are still missing, if the decoder ever failed."""
+        self._pending.update(self._stamps)
+        return super().finish()

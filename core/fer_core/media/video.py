@@ -27,13 +27,16 @@ from av.video.stream import VideoStream
 from fer_core.media.clock import PresentationClock
 from fer_core.media.container import open_container, video_stream
 from fer_core.media.errors import MediaError
-from fer_core.media.ledger import PacketLedger
+from fer_core.media.ledger import CodingOrderLedger, PacketLedger
 from fer_core.media.orientation import Orientation
+from fer_core.media.stated_size import is_shorter_than_stated
 from fer_core.types import Frame, ImageU8, MediaInfo
 
 _PROBE_PACKETS = 250
 _READ_FAILURES_IN_A_ROW = 32
 _USUAL_RATE_HZ = 25.0
+#: Containers that hold no time of presentation.
+_IN_CODING_ORDER = frozenset({"avi"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class VideoSource:
     def frames(self) -> Iterator[Frame]:
         """Every frame in order of presentation.
 
-        ``time_s`` is ``float(pts * time_base)`` as PyAV reports it, without removing an offset of the first frame;
+        ``time_s`` is ``float(pts * time_base)`` as PyAV reports it, without removing an offset of the first frame (in
+        AVI, which stores none, of the picture's place in the order of presentation);
         :class:`~fer_core.media.clock.PresentationClock` says what happens to stamps that are missing or do not rise.
 
         Raises:
@@ -127,19 +131,20 @@ class VideoSource:
             stream = video_stream(container, self._path)
             stream.thread_type = "AUTO"
             clock = PresentationClock(_time_base(stream), 1.0 / (self._info.frame_rate_hz or _USUAL_RATE_HZ))
-            ledger = PacketLedger()
+            ledger = CodingOrderLedger() if container.format.name in _IN_CODING_ORDER else PacketLedger()
             time_s = 0.0
             for packet in _packets(container, stream, self._path):
                 for raw in _pictures_of(packet, ledger):
                     if self._closed:
                         return
-                    for lost_pts in ledger.delivered(raw.pts):
+                    lost, pts = ledger.delivered(raw.pts)
+                    for lost_pts in lost:
                         yield Picture(clock.place(lost_pts), None)
-                    time_s = clock.place(raw.pts)
+                    time_s = clock.place(pts)
                     yield Picture(time_s, raw)
             for lost_pts in ledger.finish():
                 yield Picture(clock.place(lost_pts), None)
-            if _is_cut_off(stream, self._path):
+            if _is_cut_off(stream, self._path) or is_shorter_than_stated(self._path):
                 raise MediaError(
                     self._path,
                     f"breaks off after {time_s:.2f} s of {self._info.duration_s or 0.0:.2f} s",
