@@ -139,6 +139,20 @@ def test_resume_keeps_frame_numbers_that_skip(tmp_path: Path, made: SimpleNamesp
     assert (point.frame_index, point.frames) == (11, 2)
 
 
+def test_resume_tells_frames_of_one_millisecond_apart(tmp_path: Path, made: SimpleNamespace) -> None:
+    layout = make_layout("facereader", made.expressions, made.units)
+    faces = [(made.face(1), made.face(2)), (made.face(1), made.face(2)), (), (), (made.face(1),), (made.face(1),)]
+    frames = [made.frame(i, *seen, time_s=0.04 + i * 1e-5) for i, seen in enumerate(faces)]
+    path = tmp_path / "clip.txt"
+    _write(path, layout, made.info, frames)
+    whole = path.read_bytes()
+    with CsvRecorder(path, layout, made.info, resume=True) as recorder:
+        point = recorder.resume_from()
+        assert (point.frame_index, point.frames, point.rows) == (5, 5, 7)
+        recorder.write(frames[5])
+    assert path.read_bytes() == whole
+
+
 def test_resume_refuses_another_header(tmp_path: Path, made: SimpleNamespace, layout: Layout) -> None:
     path = tmp_path / "clip.csv"
     _write(path, layout, made.info, _frames(made, 3))

@@ -65,6 +65,8 @@ COLUMNS: tuple[str, ...] = (
     *("Heart Rate", "Stimulus", "Event Marker"),
 )
 
+_IDENTITY_AT = COLUMNS.index("Identity")
+
 _NOTES = (
     "Expressions are probabilities that sum to 1; FaceReader's are intensities of 0 to 1, each for itself.",
     "Action units are probabilities of presence (0 to 1); FaceReader's are intensities.",
@@ -126,6 +128,10 @@ class FaceReaderLayout:
         video_time_s(cells[0])
         return cells[0]
 
+    def continues(self, rows: Sequence[Sequence[str]], cells: Sequence[str]) -> bool:
+        """Where the time is the same and the face another: two frames may be in one millisecond."""
+        return cells[0] == rows[0][0] and bool(cells[_IDENTITY_AT]) and self._is_new_face(rows, cells)
+
     def frame_index(self, key: str, frames_before: int) -> int:
         """The count of frames before: FaceReader numbers no frames."""
         return frames_before
@@ -133,6 +139,10 @@ class FaceReaderLayout:
     def time_s(self, cells: Sequence[str]) -> float | None:
         """The column ``Video Time``, to the millisecond."""
         return video_time_s(cells[0]) if cells[0] else None
+
+    @staticmethod
+    def _is_new_face(rows: Sequence[Sequence[str]], cells: Sequence[str]) -> bool:
+        return all(row[_IDENTITY_AT] not in ("", cells[_IDENTITY_AT]) for row in rows)
 
     def _row(self, frame: FrameResult, result: FaceResult | None) -> list[str]:
         cells = dict.fromkeys(COLUMNS, "")

@@ -37,6 +37,10 @@ class NativeLayout:
         """The column ``frame``."""
         return cells[0]
 
+    def continues(self, rows: Sequence[Sequence[str]], cells: Sequence[str]) -> bool:
+        """Where the column ``frame`` is the same."""
+        return cells[0] == rows[0][0]
+
     def frame_index(self, key: str, frames_before: int) -> int:
         """Frames count from 0."""
         return int(key)

@@ -81,6 +81,10 @@ class OpenFaceLayout:
         """The column ``frame``."""
         return cells[0]
 
+    def continues(self, rows: Sequence[Sequence[str]], cells: Sequence[str]) -> bool:
+        """Where the column ``frame`` is the same."""
+        return cells[0] == rows[0][0]
+
     def frame_index(self, key: str, frames_before: int) -> int:
         """OpenFace counts frames from 1."""
         return int(key) - 1

@@ -93,6 +93,10 @@ class PyFeatLayout:
         """The column ``frame``."""
         return cells[_FRAME_AT]
 
+    def continues(self, rows: Sequence[Sequence[str]], cells: Sequence[str]) -> bool:
+        """Where the column ``frame`` is the same."""
+        return cells[_FRAME_AT] == rows[0][_FRAME_AT]
+
     def frame_index(self, key: str, frames_before: int) -> int:
         """py-feat counts frames from 0."""
         return int(key)

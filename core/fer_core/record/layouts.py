@@ -50,7 +50,10 @@ class Layout(Protocol):
         """Cells of all rows of one frame: at least one row, each as long as ``columns``."""
 
     def frame_key(self, cells: Sequence[str]) -> str:
-        """Text that the rows of one frame share and that differs from the frame before."""
+        """Text that the rows of one frame share: its number, or its time."""
+
+    def continues(self, rows: Sequence[Sequence[str]], cells: Sequence[str]) -> bool:
+        """Whether a row is of the same frame as ``rows``, all that came before it of one frame."""
 
     def frame_index(self, key: str, frames_before: int) -> int:
         """0-based index of the frame with this key when ``frames_before`` frames are written before it.

@@ -63,27 +63,27 @@ def find_resume_point(path: Path, layout: Layout, info: MediaInfo) -> ResumePoin
 class _Group:
     """The rows of one frame."""
 
-    key: str
     offset_bytes: int
-    rows: int
     time_s: float | None
+    rows: list[list[str]]
+    """Their cells."""
 
 
 def _last_whole_frame(file: BinaryIO, layout: Layout, offset_bytes: int) -> ResumePoint:
     point = ResumePoint(size_bytes=offset_bytes)
     group: _Group | None = None
-    for key, time_s, offset in _rows(file, layout, offset_bytes):
-        if group is not None and key == group.key:
-            group.rows += 1
+    for cells, time_s, offset in _rows(file, layout, offset_bytes):
+        if group is not None and layout.continues(group.rows, cells):
+            group.rows.append(cells)
             continue
         if group is not None:
             point = _after(point, group, offset, layout)
-        group = _Group(key, offset, 1, time_s)
+        group = _Group(offset, time_s, [cells])
     if group is None:
         return point
     # The group that is left is the last one: dropped, so its own index is the next to process.
     return ResumePoint(
-        layout.frame_index(group.key, point.frames),
+        _index(group, point, layout),
         point.rows,
         point.frames,
         point.first_time_s,
@@ -94,8 +94,8 @@ def _last_whole_frame(file: BinaryIO, layout: Layout, offset_bytes: int) -> Resu
 
 def _after(point: ResumePoint, group: _Group, end_bytes: int, layout: Layout) -> ResumePoint:
     return ResumePoint(
-        layout.frame_index(group.key, point.frames) + 1,
-        point.rows + group.rows,
+        _index(group, point, layout) + 1,
+        point.rows + len(group.rows),
         point.frames + 1,
         group.time_s if point.first_time_s is None else point.first_time_s,
         point.last_time_s if group.time_s is None else group.time_s,
@@ -103,18 +103,21 @@ def _after(point: ResumePoint, group: _Group, end_bytes: int, layout: Layout) ->
     )
 
 
-def _rows(file: BinaryIO, layout: Layout, offset_bytes: int) -> Iterator[tuple[str, float | None, int]]:
-    """Frame key, time and offset of every row up to the first that is torn or malformed."""
+def _index(group: _Group, before: ResumePoint, layout: Layout) -> int:
+    return layout.frame_index(layout.frame_key(group.rows[0]), before.frames)
+
+
+def _rows(file: BinaryIO, layout: Layout, offset_bytes: int) -> Iterator[tuple[list[str], float | None, int]]:
+    """Cells, time and offset of every row up to the first that is torn or malformed."""
     width = len(layout.columns)
     for line in file:
         cells = parse_line(line, layout.delimiter) if line.endswith(b"\n") else None
         if cells is None or len(cells) != width:
             return
         try:
-            key = layout.frame_key(cells)
-            layout.frame_index(key, 0)
+            layout.frame_index(layout.frame_key(cells), 0)
             time_s = layout.time_s(cells)
         except ValueError:
             return
-        yield key, time_s, offset_bytes
+        yield cells, time_s, offset_bytes
         offset_bytes += len(line)
