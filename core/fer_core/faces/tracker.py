@@ -32,6 +32,7 @@ DEFAULT_MAX_FACES = 4
 SEARCH_INTERVAL_S = 0.5
 #: Time of the media after which a face may be anywhere: it is looked for instead of followed.
 FOLLOW_S = 0.1
+_ROUNDING_S = 1e-6
 #: A face that moved farther than this share of its region's side since the frame before is read a second time, in the
 #: region where it now is: off centre, the mesh is bent enough to look like another head.
 REFIT_MOVE = 0.08
@@ -79,7 +80,7 @@ class FaceTracker:
     def reset(self) -> None:
         """Forgets everybody: the next frame is the first of another recording."""
         self._identity = IdentityTracker()
-        self._rois: list[Roi] = []
+        self._followed: list[FoundFace] = []
         self._found_s = self._searched_s = -math.inf
         self._searches = 0
 
@@ -90,10 +91,10 @@ class FaceTracker:
             image_rgb_u8: (H, W, 3).
             time_s: its time in the media, larger than that of the frame before.
         """
-        searched = time_s - self._found_s > FOLLOW_S
+        searched = time_s - self._found_s > FOLLOW_S + _ROUNDING_S
         found = self._search(image_rgb_u8, [], everywhere=True) if searched else []
         found = found or self._follow(image_rgb_u8)
-        lost = len(found) < len(self._rois)
+        lost = len(found) < len(self._followed)
         due = time_s - self._searched_s >= SEARCH_INTERVAL_S
         if not searched and len(found) < self._max_faces and (due or lost or not found):
             found = self._search(image_rgb_u8, found)
@@ -101,12 +102,12 @@ class FaceTracker:
         if searched:
             self._searched_s = time_s
         self._found_s = time_s
-        self._rois = [f.roi for f in found]
+        self._followed = found
         return tuple(found)
 
     def find_still(self, image_rgb_u8: ImageU8) -> tuple[FoundFace, ...]:
         """Meshes of a picture that belongs to no sequence."""
-        self._rois = []
+        self._followed = []
         self._searched_s = -math.inf
         return tuple(self._search(image_rgb_u8, [], everywhere=True))
 
@@ -139,8 +140,9 @@ class FaceTracker:
         self.close()
 
     def _follow(self, image: ImageU8) -> list[FoundFace]:
-        faces = self._read(image, self._rois)
-        moved = [k for k, face in enumerate(faces) if _moved(self._rois[k], face)]
+        rois = [face.roi for face in self._followed]
+        faces = self._read(image, rois)
+        moved = [k for k, face in enumerate(faces) if _moved(rois[k], face)]
         for k, face in zip(moved, self._read(image, [faces[k].roi for k in moved]), strict=True):
             faces[k] = face
         found: list[FoundFace] = []
@@ -156,12 +158,17 @@ class FaceTracker:
         if squares and not everywhere:
             squares = [squares[self._searches % len(squares)]]
         self._searches += 1
-        for detection in detect_in(self._detector, image, [None, *squares]):
+        detections = detect_in(self._detector, image, [None, *squares])
+        for detection in sorted(detections, key=self._is_new):  # stable: of each kind the surest first
             if len(found) >= self._max_faces:
                 break
             if all(overlap(_box(detection), f.box) < SAME_FACE_OVERLAP for f in found):
                 self._keep_if_new_face(found, self._fit(image, detection))
         return found
+
+    def _is_new(self, detection: Detection) -> bool:
+        """Whether it lies where nobody was in the frame before; who was there keeps a place among ``max_faces``."""
+        return all(overlap(_box(detection), f.box) < SAME_FACE_OVERLAP for f in self._followed)
 
     def _fit(self, image: ImageU8, detection: Detection) -> FoundFace:
         roi = roi_from_box(*_box(detection), detection.eyes_px)
