@@ -142,6 +142,14 @@ def test_prepare_crops_anew_what_changed(copy, cropped):
     assert Shard.load(out / "ferplus.npz").image(0).shape == (64, 64, 3)
 
 
+def test_prepare_crops_anew_where_an_image_was_replaced(copy, cropped):
+    root, out = copy
+    image = next((root / "diffusionfer").rglob("made3.jpg"))
+    image.write_bytes(image.with_name("made3.jpg").read_bytes() + b"\0")
+    prepare(root, out, processes=1)
+    assert cropped == ["diffusionfer"]
+
+
 @pytest.mark.parametrize("name", ["blendshapes.csv.gz", "affectnetc25/valence_set2_C25.csv", "ckplus128"])
 def test_prepare_names_the_missing_part(copy, name, cropped):
     root, out = copy

@@ -94,11 +94,21 @@ def test_read_plain_csv_takes_votes_and_splits_by_subject(tmp_path):
     assert all(len({s.split for s in samples if s.subject == f"s{n}"}) == 1 for n in range(6))
 
 
+@pytest.mark.parametrize("sequence", ["", "one"])
+def test_read_plain_csv_keeps_the_frames_of_a_video_in_one_split(tmp_path, sequence):
+    touch(tmp_path / "mine", "clip.mp4", "other.mp4")
+    lines = [f"{name}.mp4#{k},fear,{sequence and name}" for name in ("clip", "other") for k in range(20)]
+    samples, _ = read_plain_csv(table(tmp_path, "path,expression,sequence", *lines))
+    assert all(len({s.split for s in samples if s.path.startswith(name)}) == 1 for name in ("clip", "other"))
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
         (("image,expression", "a.png,fear"), "labels.csv: no column path"),
         (("path,mood", "a.png,fear"), "no column holds labels"),
+        (("expression,path", "fear"), r"labels\.csv: line 2 is cut short"),
+        (("path,expression", '"a.png,fear' + "x" * 140_000), r"labels\.csv: cannot be read near line \d+"),
         (("path,expression,split", "a.png,fear,dev"), "the row of a.png cannot be read.*split 'dev'"),
         (("path,valence,arousal", "a.png,0.5,"), "valence and arousal must both be given"),
         (("path,valence,arousal", "a.png,5,1"), "not within -1..1"),

@@ -54,6 +54,23 @@ class Archive:
         """Whether there is such a file; cheaper than listing the archive."""
         return member in self._zip.NameToInfo if self._zip else (self._folder / member).is_file()
 
+    def state(self, member: str) -> str:
+        """Text that becomes another when an image is replaced: size and checksum, or size and time of change.
+
+        Raises:
+            DataError: when the file is missing.
+        """
+        inside = _INSIDE.fullmatch(member)
+        name = inside["member"] if inside else member
+        try:
+            if self._zip:
+                stored = self._zip.getinfo(name)
+                return f"{stored.file_size} {stored.CRC:08x}"
+            found = (self._folder / name).stat()
+            return f"{found.st_size} {found.st_mtime_ns}"
+        except (KeyError, FileNotFoundError):
+            raise DataError(f"{self.name}: {name} is missing; unpack the data set anew") from None
+
     def names(self, suffix: str = "") -> list[str]:
         """Paths of all files, sorted, that end in ``suffix``; the archive is listed once."""
         if self._names is None:

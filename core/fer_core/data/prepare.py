@@ -1,7 +1,7 @@
 """From research archives to aligned shards and a manifest: everything that training reads.
 
-The crops cost minutes, the labels seconds. A shard that already holds the same images in the same geometry keeps its
-crops, and only its labels are made anew.
+The crops cost minutes, the labels seconds. A shard that already holds the same images, unchanged since and in the same
+geometry, keeps its crops, and only its labels are made anew.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from fer_core.data.archive import DataError
+from fer_core.data.archive import Archive, DataError
 from fer_core.data.blendshapes import BlendshapeTable, load_blendshapes
 from fer_core.data.circumplex import CircumplexReconciliation
 from fer_core.data.crops import aligned_crops
@@ -120,8 +120,10 @@ def prepare(
     }
     for name, listed in samples.items():
         path = out / f"{name.rpartition(':')[2]}.npz"
-        jpegs, sources = _crops(root, find_dataset(name).archive, listed, geometry, processes, path)
-        build_shard(name, geometry, listed, jpegs, sources).save(path)
+        archive = find_dataset(name).archive
+        states = list(map(Archive(root, archive).state, (s.path for s in listed)))
+        jpegs, sources = _crops(root, archive, listed, states, geometry, processes, path)
+        build_shard(name, geometry, listed, jpegs, sources, states).save(path)
         manifest["datasets"][name] = {
             "images": dict(Counter(s.split for s in listed)),
             "landmarks": dict(Counter(sources)),
@@ -151,11 +153,17 @@ def _is_rated(sample: Sample) -> bool:
 
 
 def _crops(
-    root: Path, archive: str, samples: Sequence[Sample], geometry: CropGeometry, processes: int, path: Path
+    root: Path,
+    archive: str,
+    samples: Sequence[Sample],
+    states: list[str],
+    geometry: CropGeometry,
+    processes: int,
+    path: Path,
 ) -> tuple[list[bytes], list[str]]:
     paths = [s.path for s in samples]
     known = _known(path)
-    if known and known.geometry == geometry and known.path.tolist() == paths:
+    if known and (known.geometry, known.path.tolist(), known.state.tolist()) == (geometry, paths, states):
         return known.jpegs, known.landmark_source.tolist()
     with aligned_crops(root, archive, paths, geometry, processes) as crops:
         found = [

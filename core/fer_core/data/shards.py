@@ -52,6 +52,8 @@ class Shard:
     """(N,) video or clip that the image is a frame of; "" for a photograph."""
     frame: npt.NDArray[np.int64]
     """(N,) place in the sequence; -1 for a photograph."""
+    state: npt.NDArray[np.str_]
+    """(N,) of the image when it was aligned, see :meth:`fer_core.data.archive.Archive.state`; "" in older shards."""
 
     def __len__(self) -> int:
         return len(self.jpegs)
@@ -89,6 +91,7 @@ class Shard:
                 au_weight=self.au_weight,
                 sequence=self.sequence,
                 frame=self.frame,
+                state=self.state,
             )
 
     @classmethod
@@ -109,6 +112,7 @@ class Shard:
                     columns |= {n: stored[n] for n in ("sequence", "frame")}
                 else:  # older shards say it in the path alone
                     columns["sequence"], columns["frame"] = _places(map(frame_of_path, columns["path"].tolist()))
+                columns["state"] = stored["state"] if "state" in stored else np.full(len(jpegs), "")
                 return cls(str(stored["dataset"]), geometry, jpegs, **columns)
         except FileNotFoundError:
             raise DataError(f"{path} does not exist; make it with: fer-core prepare") from None
@@ -155,9 +159,14 @@ def encode_crop(crop_rgb_u8: ImageU8) -> bytes:
 
 
 def build_shard(
-    dataset: str, geometry: CropGeometry, samples: Sequence[Sample], jpegs: list[bytes], sources: Sequence[str]
+    dataset: str,
+    geometry: CropGeometry,
+    samples: Sequence[Sample],
+    jpegs: list[bytes],
+    sources: Sequence[str],
+    states: Sequence[str] = (),
 ) -> Shard:
-    """Puts samples and their crops together."""
+    """Puts samples and their crops together; without ``states``, preparing again aligns all of them again."""
     sequence, frame = _places((s.sequence, s.frame) if s.sequence else frame_of_path(s.path) for s in samples)
     return Shard(
         dataset=dataset,
@@ -173,4 +182,5 @@ def build_shard(
         au_weight=np.array([s.au_weight for s in samples], np.float32),
         sequence=sequence,
         frame=frame,
+        state=np.array(states or [""] * len(samples)),
     )

@@ -14,7 +14,8 @@ def read_table(content: bytes, name: str, columns: Sequence[str], *, delimiter: 
     """Rows of a CSV; blanks around the names of columns do not count.
 
     Raises:
-        DataError: when a column of ``columns`` is missing; the message names all that are.
+        DataError: when a column of ``columns`` is missing, and the message names all that are; when a row has no cell
+            in one of them, or cannot be read.
     """
     return list(iterate_table(content, name, columns, delimiter=delimiter))
 
@@ -28,7 +29,15 @@ def iterate_table(
     missing = [c for c in columns if c not in reader.fieldnames]
     if missing:
         raise DataError(f"{name}: no column {', '.join(missing)}; is this the official label file?")
-    yield from reader
+    try:
+        for row in reader:
+            if any(row[c] is None for c in columns):
+                raise DataError(f"{name}: line {reader.line_num} is cut short; restore the official file")
+            yield row
+    except csv.Error as error:
+        raise DataError(
+            f"{name}: cannot be read near line {reader.line_num} ({error}); restore the official file"
+        ) from error
 
 
 def decode(content: bytes, name: str) -> str:

@@ -8,7 +8,7 @@ Columns: ``path`` (image, or ``clip.mp4#12`` for a frame of a video), and any of
 - ``subject``, ``split`` (train, valid, test), ``sequence`` and ``frame``.
 
 An empty cell is a missing label. Without the column ``split``, rows are split by subject where one is given, otherwise
-by image, 70, 15 and 15 %.
+by sequence, video or image, 70, 15 and 15 %.
 """
 
 from __future__ import annotations
@@ -57,8 +57,13 @@ def read_plain_csv(archive: Archive) -> Read:
     samples = _keep_present(archive, samples, dropped)
     if "split" in columns:
         return samples, dropped
-    splits = split_groups(s.subject or s.path for s in samples)
-    return [replace(s, split=splits[s.subject or s.path]) for s in samples], dropped
+    splits = split_groups(_group(s) for s in samples)
+    return [replace(s, split=splits[_group(s)]) for s in samples], dropped
+
+
+def _group(sample: Sample) -> str:
+    """What must not be in two splits: a person, where that is not told a sequence, a video or an image."""
+    return sample.subject or sample.sequence or sample.path.partition("#")[0]
 
 
 def _keep_present(archive: Archive, samples: list[Sample], dropped: dict[str, int]) -> list[Sample]:
