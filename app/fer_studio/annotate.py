@@ -50,7 +50,8 @@ def annotate_files(
     annotator = FileAnnotator(options, engine, baseline)
     inputs = expand_inputs(paths)
     plan = plan_outputs(inputs, options.out_dir, annotator.layout.suffix)
-    problems = _overwritten_inputs(inputs, plan, options.video)
+    read = [*inputs, *filter(None, (options.baseline_file, options.model))]
+    problems = _overwritten_inputs(inputs, plan, read, options.video)
     tasks = [Task(i, path, out) for i, (path, out) in enumerate(zip(inputs, plan, strict=True)) if i not in problems]
     outcomes: dict[int, Outcome] = {}
     for i, problem in problems.items():
@@ -83,10 +84,12 @@ def _load_baseline(options: AnnotateOptions, engine: Engine) -> Baseline | None:
     return load_baseline(file, engine.card, analyse)
 
 
-def _overwritten_inputs(inputs: Sequence[Path], plan: Sequence[Outputs], with_video: bool) -> dict[int, str]:
-    """By number, the inputs whose results would replace an input."""
+def _overwritten_inputs(
+    inputs: Sequence[Path], plan: Sequence[Outputs], read: Sequence[Path], with_video: bool
+) -> dict[int, str]:
+    """By number, the inputs whose results would replace a file that is read."""
     # Not Path.resolve: it raises for links that go round in circles, which are the problem of that input alone.
-    protected = {os.path.realpath(path) for path in inputs}
+    protected = {os.path.realpath(path) for path in read}
     problems = {}
     for i, outputs in enumerate(plan):
         for target in outputs.written(with_video):

@@ -192,9 +192,9 @@ def _seconds(text: str) -> float:
 
 
 def _file(text: str) -> Path:
-    if os.path.isdir(text):  # noqa: PTH112 - Path's methods raise where a folder on the way may not be entered
+    if os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"{text}: is a folder, not a file")
-    if not os.path.isfile(text):  # noqa: PTH113
+    if not os.path.isfile(text):
         raise argparse.ArgumentTypeError(f"{text}: there is no such file that you may read")
     return Path(text)
 
@@ -208,7 +208,7 @@ def _baseline(text: str) -> str:
 
 
 def _existing(text: str) -> Path:
-    if not os.path.exists(text):  # noqa: PTH110
+    if not os.path.exists(text):
         known = ", ".join(_COMMANDS)
         raise argparse.ArgumentTypeError(f"{text}: there is no such file or folder, nor such a command ({known})")
     return Path(text)

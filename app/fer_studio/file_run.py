@@ -8,6 +8,7 @@ measures every frame again and writes from the resume point on, which gives the 
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -26,7 +27,7 @@ from fer_core.media.images import IMAGE_SUFFIXES, list_files
 from fer_core.media.overlay import draw_overlay
 from fer_core.media.source import Source, open_source
 from fer_core.media.writer import VideoWriter
-from fer_core.record.csv import CsvRecorder
+from fer_core.record.csv import CsvRecorder, require_writable
 from fer_core.record.errors import RecordError
 from fer_core.record.layouts import make_layout
 from fer_core.record.resume import find_resume_point
@@ -38,6 +39,9 @@ from fer_studio.outputs import Outputs
 from fer_studio.quiet import quiet_native_stderr
 
 _Measured = tuple[Frame, FrameResult]
+
+#: Why ``--baseline auto`` left its columns empty.
+NO_AUTO_BASELINE = "no baseline: each of the pictures may show somebody else; give a neutral one with --baseline FILE"
 
 #: Options that do not change a row.
 _HARMLESS_OPTIONS = ("device", "video")
@@ -88,12 +92,15 @@ class FileAnnotator:
             if existing is Existing.REFUSE:
                 _refuse_existing(outputs.written(with_video))
             record = replace(self.record(path), input_name=source.info.name, frame_rate_hz=source.info.frame_rate_hz)
-            if existing is Existing.RESUME and outputs.recording.exists():
+            if existing is not Existing.REFUSE:
+                _refuse_other_sidecar(outputs, self.layout.name)
+            if existing is Existing.RESUME and os.path.exists(outputs.recording):
                 before = _resumable(outputs, record)
                 if self._is_up_to_date(before, outputs, source.info):
                     counts = (before.frame_count or 0, before.row_count or 0)
                     return Outcome(path, End.UP_TO_DATE, outputs.recording, *counts)
             listener.started(path, source.info.frame_count)
+            require_writable(outputs.recording)  # or its rows would stand under the sidecar of this run
             write_sidecar(outputs.sidecar, record)
             return self._write(_Input(path, source), outputs, record, listener, should_stop)
 
@@ -114,7 +121,10 @@ class FileAnnotator:
             with recorder, self._video(item, outputs) as video:
                 stopped = self._measure(item, recorder, video, tally, should_stop)
             if not stopped and self.options.baseline == AUTO_BASELINE and self.layout.name == "native":
-                fill_auto_baseline(outputs.recording, self.engine.card)
+                if tally.pictures:
+                    record = replace(record, notes=(*record.notes, NO_AUTO_BASELINE))
+                else:
+                    fill_auto_baseline(outputs.recording, self.engine.card)
         except BaseException:
             with contextlib.suppress(RecordError):  # what ended the run is the news
                 write_sidecar(outputs.sidecar, _ended(record, recorder, complete=False))
@@ -129,7 +139,11 @@ class FileAnnotator:
             recorder.rows,
             tally.frames,
             problem=str(item.break_off or ""),
-            notes=tuple(tally.notes(video.sound_problem if video else None)),
+            notes=tuple(
+                tally.notes(
+                    video.sound_problem if video else None, auto_baseline=self.options.baseline == AUTO_BASELINE
+                )
+            ),
         )
 
     def _measure(
@@ -222,7 +236,7 @@ class FileAnnotator:
         )
 
     def _is_up_to_date(self, before: RunRecord, outputs: Outputs, info: MediaInfo) -> bool:
-        if not before.complete or (self.options.video and not outputs.video.exists()):
+        if not before.complete or (self.options.video and not os.path.exists(outputs.video)):
             return False
         # The resume point leaves out the last frame. A file that was cut or changed since is measured again.
         return find_resume_point(outputs.recording, self.layout, info).frames + 1 == before.frame_count
@@ -248,16 +262,21 @@ class _Tally:
 
     def __init__(self, listener: Listener, path: Path) -> None:
         self.frames = 0
+        self.pictures = False
+        """Whether the frames are photographs, whose faces have nothing to do with each other."""
         self._lost = 0
         self._listener = listener
         self._path = path
 
     def add(self, result: FrameResult) -> None:
         self.frames += 1
+        self.pictures = self.pictures or result.name is not None
         self._lost += result.status is Status.DECODE_ERROR
         self._listener.advanced(self._path, 1)
 
-    def notes(self, sound_problem: str | None) -> Iterator[str]:
+    def notes(self, sound_problem: str | None, *, auto_baseline: bool) -> Iterator[str]:
+        if self.pictures and auto_baseline:
+            yield NO_AUTO_BASELINE
         if self._lost:
             yield f"{self._lost} of its frames could not be decoded (status decode_error)"
         if sound_problem:
@@ -281,12 +300,25 @@ def _ended(record: RunRecord, recorder: CsvRecorder, *, complete: bool) -> RunRe
 
 def _refuse_existing(paths: Iterable[Path]) -> None:
     for path in paths:
-        if path.exists():
+        if os.path.lexists(path):  # not Path.exists, which raises where that cannot be found out
             raise RecordError(
                 path,
                 "exists already",
                 "go on with --resume, replace it with --overwrite, or use another folder with -o",
             )
+
+
+def _refuse_other_sidecar(outputs: Outputs, layout: str) -> None:
+    """Nothing is replaced that is not of such a run before: a saved baseline, notes, the sidecar of another layout."""
+    if not os.path.exists(outputs.sidecar):
+        return
+    remedy = "move it, or use another folder with -o"
+    try:
+        other = read_sidecar(outputs.sidecar).layout
+    except RecordError as error:
+        raise RecordError(outputs.sidecar, "would be replaced, and is not of a recording", remedy) from error
+    if other != layout:
+        raise RecordError(outputs.sidecar, f"would be replaced, and is of a recording with the layout {other}", remedy)
 
 
 def _resumable(outputs: Outputs, now: RunRecord) -> RunRecord:
@@ -295,7 +327,7 @@ def _resumable(outputs: Outputs, now: RunRecord) -> RunRecord:
     Raises:
         RecordError: it was not, or there is no sidecar.
     """
-    if not outputs.sidecar.exists():
+    if not os.path.exists(outputs.sidecar):
         raise RecordError(
             outputs.recording, "has no .json beside it that says how it was measured", "start anew with --overwrite"
         )

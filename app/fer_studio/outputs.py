@@ -15,9 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fer_core.media.source import ANNOTATED_SUFFIX
 from fer_core.record.sidecar import sidecar_path
-
-VIDEO_SUFFIX = ".annotated.mp4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +57,12 @@ def plan_outputs(inputs: Sequence[Path], out_dir: Path, suffix: str) -> list[Out
         for i in shared:
             level[i] += 1
     # Not with_suffix: a dot inside the name is part of it.
-    return [Outputs(out_dir / f"{name}{suffix}", out_dir / f"{name}{VIDEO_SUFFIX}") for name in chosen]
+    return [Outputs(out_dir / f"{name}{suffix}", out_dir / f"{name}{ANNOTATED_SUFFIX}") for name in chosen]
 
 
 class _Name:
     def __init__(self, path: Path) -> None:
-        folder = os.path.isdir(path)  # noqa: PTH112 - False, not an error, where that cannot be found out
+        folder = os.path.isdir(path)
         self.stem = path.name if folder else path.stem
         self.in_folder = f"{path.parent.name}_{self.stem}"
         self.with_kind = self.in_folder if folder else f"{self.in_folder}_{path.suffix[1:]}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import math
 import os
@@ -271,6 +272,83 @@ def test_resume_refuses_to_mix_two_measurements(
     assert "--overwrite" in outcome.problem
     assert ("has no .json" if changed == "no sidecar" else f"another {changed}") in outcome.problem
     assert (options().out_dir / "picture.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("existing", [Existing.OVERWRITE, Existing.RESUME])
+@pytest.mark.parametrize("other", ["layout native", "not of a recording"])
+def test_annotate_replaces_no_json_that_is_not_its_own(
+    existing: Existing, other: str, media: Path, options: Options
+) -> None:
+    still = media / "stills" / "still0.png"
+    sidecar = options().out_dir / "still0.json"
+    if other == "layout native":
+        annotate_files([still], options())
+    else:
+        sidecar.parent.mkdir()
+        sidecar.write_text('{"my": "notes"}')
+    before = sidecar.read_bytes()
+    (outcome,) = annotate_files([still], options(existing=existing, layout="facereader"))
+    assert outcome.end is End.FAILED
+    assert str(sidecar) in outcome.problem
+    assert other in outcome.problem
+    assert sidecar.read_bytes() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="the rights of files are of POSIX")
+def test_overwrite_leaves_the_sidecar_of_a_recording_that_cannot_be_written(
+    media: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = media / "stills" / "still0.png"
+    annotate_files([still], options())
+    recording, sidecar = (options().out_dir / f"still0.{kind}" for kind in ("csv", "json"))
+    before = sidecar.read_bytes()
+    real = os.open
+
+    def refused(path: object, flags: int, *args: int) -> int:
+        if path == recording and flags & os.O_WRONLY:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, flags, *args)
+
+    monkeypatch.setattr(os, "open", refused)
+    (outcome,) = annotate_files([still], options(existing=Existing.OVERWRITE, smooth_s=0.5))
+    assert outcome.end is End.FAILED
+    assert "Permission denied" in outcome.problem
+    assert sidecar.read_bytes() == before
+
+
+@pytest.mark.parametrize("existing", list(Existing))
+def test_annotate_names_a_folder_that_may_not_be_entered(
+    existing: Existing, media: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.stat
+
+    def refused(path: Path, **kwargs: bool) -> os.stat_result:
+        if options().out_dir in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **kwargs)
+
+    monkeypatch.setattr(Path, "stat", refused)
+    (outcome,) = annotate_files([media / "stills" / "still0.png"], options(existing=existing))
+    assert outcome.trace == ""
+
+
+def test_annotate_says_that_a_name_is_too_long_for_what_it_becomes(
+    media: Path, options: Options, tmp_path: Path
+) -> None:
+    fits, long = (tmp_path / f"{'n' * count}.png" for count in (249, 251))
+    for path in (fits, long):
+        path.write_bytes((media / "stills" / "still0.png").read_bytes())
+    outcomes = annotate_files([fits, long], options())
+    assert [o.end for o in outcomes] == [End.DONE, End.FAILED]
+    assert "its name is too long); give the input a shorter name" in outcomes[1].problem
+
+
+def test_auto_baseline_leaves_photographs_alone(media: Path, options: Options) -> None:
+    (outcome,) = annotate_files([media / "stills"], options(baseline="auto"))
+    assert outcome.end is End.DONE
+    assert any("may show somebody else" in note for note in outcome.notes)
+    assert all(row.affect_baseline is None for row in read_native(options().out_dir / "stills.csv"))
+    assert any("may show somebody else" in note for note in read_sidecar(options().out_dir / "stills.json").notes)
 
 
 def test_auto_baseline_fills_the_corrected_columns_at_the_end(media: Path, options: Options) -> None:

@@ -23,6 +23,13 @@ def test_expand_inputs_turns_a_folder_of_videos_into_its_videos(tmp_path):
     assert expand_inputs([folder]) == [folder / "take2.MOV", folder / "take10.mp4"]
 
 
+def test_expand_inputs_leaves_out_the_videos_that_the_program_drew(tmp_path):
+    folder = touch(tmp_path / "clips", "a.mp4", "a.annotated.mp4")
+    photographs = touch(tmp_path / "photographs", "a.jpg", "photographs.Annotated.MP4")
+    paths = [folder, photographs, folder / "a.annotated.mp4"]
+    assert expand_inputs(paths) == [folder / "a.mp4", photographs, folder / "a.annotated.mp4"]
+
+
 def test_expand_inputs_keeps_folders_of_images_files_and_missing_paths(tmp_path):
     images = touch(tmp_path / "images", "a.png")
     paths = [images, tmp_path / "nowhere.mp4", images / "a.png"]

@@ -13,11 +13,12 @@ from collections.abc import Collection, Iterator
 from itertools import count
 from pathlib import Path
 
+from fer_core.media.source import ANNOTATED_SUFFIX
 from fer_core.record.errors import RecordError
 from fer_core.record.sidecar import RunRecord, read_sidecar
 from fer_studio.file_run import FileAnnotator, differences
 from fer_studio.files.job import NATIVE
-from fer_studio.outputs import VIDEO_SUFFIX, Outputs, plan_outputs
+from fer_studio.outputs import Outputs, plan_outputs
 
 #: Folder beside the media for results, unless another one is chosen.
 FOLDER_NAME = "fer-studio"
@@ -72,7 +73,7 @@ def place_outputs(path: Path, annotator: FileAnnotator, taken: Collection[Path] 
     now: RunRecord | None = None
     for number in count(1):
         name = stem if number == 1 else f"{stem}-{number}"
-        outputs = Outputs(folder / f"{name}{suffix}", folder / f"{name}{VIDEO_SUFFIX}")
+        outputs = Outputs(folder / f"{name}{suffix}", folder / f"{name}{ANNOTATED_SUFFIX}")
         if outputs.recording in taken:
             continue
         if not any(target.exists() for target in outputs.written(with_video=True)):

@@ -11,10 +11,10 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QProgressBar, QPushButton, QToolButton, QWidget
 
 from fer_core.media.errors import MediaError
+from fer_core.media.source import ANNOTATED_SUFFIX
 from fer_core.record.errors import RecordError
 from fer_studio.marks import Marks, excluded_spans
 from fer_studio.options import LAYOUTS
-from fer_studio.outputs import VIDEO_SUFFIX
 from fer_studio.review.elided_label import ElidedLabel
 from fer_studio.review.export import export_rows, export_summary, export_video
 from fer_studio.review.plots import export_plots
@@ -206,7 +206,7 @@ class ExportBar(QWidget):
 
     @Slot()
     def _on_video(self) -> None:
-        self._ask_then("Write the annotated video", VIDEO_SUFFIX, "Video (*.mp4 *.mov)", self.export_video)
+        self._ask_then("Write the annotated video", ANNOTATED_SUFFIX, "Video (*.mp4 *.mov)", self.export_video)
 
     @Slot()
     def _on_png(self) -> None:

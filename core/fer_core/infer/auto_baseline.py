@@ -19,6 +19,7 @@ from fer_core.labels import Expression
 from fer_core.record.errors import RecordError, write_error
 from fer_core.record.reader import NativeRow, read_header, read_native
 from fer_core.record.schema import format_affect
+from fer_core.record.sidecar import temporary_beside
 from fer_core.record.text import encode_rows, parse_line
 from fer_core.types import Affect, Status
 
@@ -84,7 +85,7 @@ def fill_auto_baseline(csv_path: Path, card: ModelCard) -> dict[int, int]:
     reference = NeutralReference.of_card(card)
     baselines = {face_id: Baseline.from_affects(affects, reference) for face_id, affects in chosen.items()}
     width = len(card.expressions) + 2 + len(card.action_units)
-    temporary = csv_path.with_name(f".{csv_path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(csv_path)
     try:
         _rewrite(csv_path, temporary, baselines, width)
         temporary.replace(csv_path)

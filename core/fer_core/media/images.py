@@ -128,7 +128,9 @@ class ImageSource:
         if not files:
             kinds = " ".join(sorted(IMAGE_SUFFIXES))
             raise MediaError(
-                folder, "is a folder without videos or images", f"put some into it, not into a subfolder ({kinds})"
+                folder,
+                "is a folder without videos or images (annotated ones do not count)",
+                f"put some into it, not into a subfolder ({kinds})",
             )
         return cls(folder.resolve().name or str(folder), files)
 

@@ -21,9 +21,20 @@ VIDEO_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 
-__all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "LiveSource", "Source", "expand_inputs", "open_source"]
+__all__ = [
+    "ANNOTATED_SUFFIX",
+    "IMAGE_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "LiveSource",
+    "Source",
+    "expand_inputs",
+    "open_source",
+]
 
 _HEAD_BYTES = 64
+
+#: How the names of the program's own annotated videos end.
+ANNOTATED_SUFFIX = ".annotated.mp4"
 
 
 @runtime_checkable
@@ -65,7 +76,7 @@ def open_source(path: Path) -> Source:
     Raises:
         MediaError: nothing there, or nothing that can be read, with the reason and the remedy.
     """
-    if os.path.isdir(path):  # noqa: PTH112 - False, not an error, where that cannot be found out
+    if os.path.isdir(path):
         return ImageSource.from_folder(path)
     check_readable(path)
     with path.open("rb") as file:
@@ -84,9 +95,9 @@ def expand_inputs(paths: Sequence[Path]) -> list[Path]:
     """The inputs to work on, one source each.
 
     A folder that holds videos stands for these videos in natural order (images beside them, such as posters, are
-    left out); any other folder stays, as one sequence of images. Files and paths that do not exist stay as they are,
-    so that opening them names the problem. Subfolders and hidden files are not visited; what is named twice counts
-    once, at its first place.
+    left out, and so are annotated videos of the program itself); any other folder stays, as one sequence of images.
+    Files and paths that do not exist stay as they are, so that opening them names the problem. Subfolders and hidden
+    files are not visited; what is named twice counts once, at its first place.
     """
     expanded: dict[Path, Path] = {}
     for path in paths:
@@ -97,9 +108,10 @@ def expand_inputs(paths: Sequence[Path]) -> list[Path]:
 
 
 def _expand(path: Path) -> list[Path]:
-    if not os.path.isdir(path):  # noqa: PTH112 - as above: opening it names the problem
+    if not os.path.isdir(path):
         return [path]
     try:
-        return list_files(path, VIDEO_SUFFIXES) or [path]
+        videos = list_files(path, VIDEO_SUFFIXES)
     except MediaError:
         return [path]
+    return [video for video in videos if not video.name.casefold().endswith(ANNOTATED_SUFFIX)] or [path]

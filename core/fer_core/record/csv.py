@@ -25,6 +25,20 @@ from fer_core.types import FrameResult, MediaInfo
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
+def require_writable(path: Path) -> None:
+    """Does nothing to a file that may be written or is not there yet.
+
+    Raises:
+        RecordError: when it is there and cannot be opened for writing.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | _BINARY))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
 class CsvRecorder:
     """Streams frame results into one file. For one thread at a time.
 
@@ -49,7 +63,7 @@ class CsvRecorder:
         self.path = path
         self.layout = layout
         self._info = info
-        self._resume_point = find_resume_point(path, layout, info) if resume and path.exists() else ResumePoint()
+        self._resume_point = find_resume_point(path, layout, info) if resume and os.path.exists(path) else ResumePoint()
         self._frames = self._resume_point.frames
         self._rows = self._resume_point.rows
         self._first_time_s = self._resume_point.first_time_s
@@ -149,7 +163,7 @@ class CsvRecorder:
         return fd
 
     def _exists(self, error: FileExistsError) -> RecordError:
-        if not self.path.exists():  # mkdir met a file where a folder of the path should be
+        if not os.path.exists(self.path):  # mkdir met a file where a folder of the path should be
             return write_error(self.path, error)
         return RecordError(self.path, "exists already", "go on with --resume, replace it with --overwrite, or use -o")
 

@@ -38,6 +38,8 @@ def write_error(path: Path, error: OSError, *, kept: bool = False) -> RecordErro
     go_on = ", then go on with --resume (all rows written so far are kept)" if kept else ""
     if error.errno in _NO_FOLDER:
         return RecordError(path, "cannot be written (its folder is a file)", "choose another folder with -o")
+    if error.errno == errno.ENAMETOOLONG:
+        return RecordError(path, "cannot be written (its name is too long)", "give the input a shorter name")
     if error.errno in _OUT_OF_SPACE:
         return RecordError(path, reason, f"free some space or choose another folder with -o{go_on}")
     if error.errno in _NOT_ALLOWED:

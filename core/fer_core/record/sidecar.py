@@ -135,13 +135,19 @@ def read_sidecar(path: Path) -> RunRecord:
         raise RecordError(path, f"is no run record ({error})", "run the annotation again") from error
 
 
+def temporary_beside(path: Path) -> Path:
+    """Where to write what is to become ``path``: hidden, of this process, and short wherever a name must be."""
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
+    return path.with_name(f".{digest}.{os.getpid()}.tmp")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Writes a small text file under a temporary name beside ``path``, then renames it.
 
     Raises:
         RecordError: when it cannot be written; what was there before stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
