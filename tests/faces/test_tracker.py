@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from fer_core.assets import asset_path
+from fer_core.faces.networks import Detection
+from fer_core.faces.search import detect_in
 from fer_core.faces.tracker import FOLLOW_S, FaceTracker
 from fer_core.media.source import open_source
 from fer_core.types import Frame
@@ -42,3 +44,21 @@ def test_tracker_follows_where_the_search_finds_nobody(frames: list[Frame], monk
         assert len(tracker.find(first.image_rgb_u8, 0.0)) == 1
         monkeypatch.setattr(tracker, "_search", lambda *args, **kwargs: [])
         assert len(tracker.find(second.image_rgb_u8, 2 * FOLLOW_S)) == 1
+
+
+def test_tracker_keeps_who_came_first_where_another_face_is_the_surer_one(
+    frames: list[Frame], monkeypatch: pytest.MonkeyPatch
+):
+    two = np.hstack([frames[0].image_rgb_u8, frames[0].image_rgb_u8])
+    turns = iter([False, True] * 4)
+
+    def detected(*arguments: object) -> list[Detection]:
+        found = detect_in(*arguments)
+        assert len(found) == 2
+        return sorted(found, key=lambda d: d.x_px, reverse=next(turns))
+
+    monkeypatch.setattr("fer_core.faces.tracker.detect_in", detected)
+    with FaceTracker(1) as tracker:
+        faces = [tracker.update(two, n / 8) for n in range(6)]
+    assert [[face.face_id for face in frame] for frame in faces] == [[1]] * 6
+    assert all(frame[0].box.x_px < two.shape[1] / 2 for frame in faces)
