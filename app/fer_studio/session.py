@@ -2,7 +2,8 @@
 
 Filled either frame by frame while it is measured (:meth:`Recording.append`) or from a native CSV, which may still grow
 (:mod:`fer_studio.recording_file`). Both ways hold the same rows, those of :mod:`fer_core.record.schema`. No Qt, and for
-one thread at a time. A row takes about 4 bytes a number, and nothing is copied to read a column.
+one thread at a time. A row takes about 4 bytes a number, and nothing is copied to read a column (so columns that were
+read do not outlast :meth:`Recording.forget_before`).
 """
 
 from __future__ import annotations
@@ -79,6 +80,12 @@ class Growing:
         self._data[:, self._size : end] = rows.T
         self._size = end
 
+    def drop(self, rows: int) -> None:
+        """Forgets the first rows; those that stay are moved."""
+        kept = self._size - rows
+        self._data[:, :kept] = self._data[:, rows : self._size].copy()
+        self._size = kept
+
     @property
     def view(self) -> npt.NDArray[Any]:
         """All rows so far, (n,) or (n, width), not copied."""
@@ -151,6 +158,13 @@ class FaceSeries:
         self._status.extend(batch.status[rows])
         self._expression.extend(batch.expression[rows])
         self._values.extend(batch.values[rows])
+
+    def forget(self, frames: int) -> None:
+        """Drops the rows of the first frames of the recording; the others count from the frame after these."""
+        rows = int(np.searchsorted(self.position, frames))
+        for column in (self._position, self._time_s, self._status, self._expression, self._values):
+            column.drop(rows)
+        self.position[:] -= frames
 
     @property
     def confidence(self) -> Floats:
@@ -357,6 +371,15 @@ class Recording:
             if face_id not in self._faces:
                 self._faces[face_id] = FaceSeries(self._columns)
             self._faces[face_id].extend(position, rows, batch.face_id == face_id)
+
+    def forget_before(self, time_s: float) -> None:
+        """Drops the frames before a time, and faces of which nothing is left."""
+        frames = int(np.searchsorted(self.time_s, time_s))
+        for column in (self._frame, self._time_s, self._status):
+            column.drop(frames)
+        for series in self._faces.values():
+            series.forget(frames)
+        self._faces = {face_id: series for face_id, series in self._faces.items() if len(series)}
 
     def _values_of(self, face: FaceResult | None, affect: Affect | None) -> Floats:
         values = np.full(self._columns.width, np.nan, np.float32)

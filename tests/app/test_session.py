@@ -139,6 +139,25 @@ def test_session_answers_for_the_frame_that_is_shown_at_a_time() -> None:
     assert (recording.start_s, recording.end_s) == (0.5, pytest.approx(2.3))
 
 
+def test_session_forgets_what_came_before_a_time() -> None:
+    frames = sample(baseline=True)
+    whole, rest = (Recording(EXPRESSIONS, ACTION_UNITS, with_baseline=True) for _ in range(2))
+    for result in frames:
+        whole.append(result)
+    whole.forget_before(450 / 25)
+    for result in frames[450:]:
+        rest.append(result)
+    assert len(whole) == len(rest) == 150
+    assert whole.faces() == rest.faces() == (1,)  # face 2 went before
+    for name in ("frame", "time_s", "status"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(rest, name))
+    for name in ("position", "time_s", "status", "expression", "box_px"):
+        np.testing.assert_array_equal(getattr(whole.series(1), name), getattr(rest.series(1), name))
+    whole.append(frame(600, face(1, 3)))
+    rest.append(frame(600, face(1, 3)))
+    assert whole.result(150).faces[0].affect.valence == rest.result(150).faces[0].affect.valence
+
+
 def test_session_without_frames_has_no_length() -> None:
     recording = Recording(EXPRESSIONS, ACTION_UNITS)
     assert (recording.duration_s, recording.faces(), recording.result_at(1.0)) == (0.0, (), None)

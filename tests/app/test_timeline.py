@@ -125,7 +125,29 @@ def test_timeline_shows_all_and_follows_what_is_appended(timeline: Timeline, qtb
     recording.extend(batch(200, 100))
     QTest.qWait(300)
     assert timeline.view_s == (pytest.approx(1.0), pytest.approx(2.0))  # who looks at a part is left there
-    timeline.follow_s = 3.0
+
+
+def test_timeline_follows_what_is_measured_now(qtbot: QtBot) -> None:
+    timeline = Timeline(Labels(EXPRESSIONS, ACTION_UNITS), follow_s=3.0)
+    qtbot.addWidget(timeline)
+    timeline.resize(600, 200)
+    timeline.show()
+    recording = Recording(EXPRESSIONS, ACTION_UNITS)
+    timeline.set_recording(recording)
+    recording.extend(batch(0, 25))
+    qtbot.waitUntil(lambda: timeline.view_s == (pytest.approx(-2.0), pytest.approx(1.0)))
+    recording.extend(batch(25, 75))
+    qtbot.waitUntil(lambda: timeline.view_s == (pytest.approx(1.0), pytest.approx(4.0)))
+    assert timeline.cursor_s == pytest.approx(4.0)
+    timeline.show_span(3.0, 4.0)  # closer
+    recording.extend(batch(100, 100))
+    qtbot.waitUntil(lambda: timeline.view_s == (pytest.approx(7.0), pytest.approx(8.0)))
+    timeline.show_span(2.0, 6.0)  # back
+    recording.extend(batch(200, 100))
+    qtbot.waitUntil(lambda: timeline.cursor_s == pytest.approx(12.0))
+    assert timeline.view_s == (pytest.approx(2.0), pytest.approx(6.0))
+    timeline.show_newest()
+    recording.forget_before(10.0)
     recording.extend(batch(300, 100))
     qtbot.waitUntil(lambda: timeline.view_s == (pytest.approx(13.0), pytest.approx(16.0)))
 

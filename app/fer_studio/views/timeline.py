@@ -29,6 +29,12 @@ class Timeline(QWidget):
     """One recording in time.
 
     Left mouse button scrubs, Shift and drag selects, right button pans, the wheel zooms, Ctrl and the wheel pans.
+
+    Args:
+        labels: until there is a recording.
+        follow_s: of a recording that is being made, in which nothing is selected: seconds in view up to the newest,
+            where the cursor stays too. Whoever looks at an earlier part is left there, until the view touches the
+            newest again.
     """
 
     cursor_moved = Signal(float)
@@ -40,12 +46,11 @@ class Timeline(QWidget):
     signals_chosen = Signal()
     """The person chose other curves (never emitted by setting ``signals``)."""
 
-    def __init__(self, labels: Labels, parent: QWidget | None = None) -> None:
+    def __init__(self, labels: Labels, parent: QWidget | None = None, *, follow_s: float | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Timeline")
         self.marks = MarkEditor(self)
-        self.follow_s: float | None = None
-        """Seconds that are kept in view up to the newest data; None leaves the view alone."""
+        self._follow_s = follow_s
         self._labels = labels
         self._recording: Recording | None = None
         self._shown_frames = 0
@@ -57,7 +62,7 @@ class Timeline(QWidget):
         self._painted = False
         self._redraw = QTimer(self, singleShot=True, interval=0)
         self._redraw.timeout.connect(self._draw)
-        self._header = TimelineHeader(self)
+        self._header = TimelineHeader(self, following=follow_s is not None)
         self._header.set_labels(labels)
         self.plots = TimelinePlots(labels)
         layout = QVBoxLayout(self)
@@ -85,7 +90,7 @@ class Timeline(QWidget):
         self.cursor_s = recording.start_s if recording else 0.0
         self._limit_view()
         self.refresh()
-        self.show_all()
+        self.show_newest()
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -191,7 +196,7 @@ class Timeline(QWidget):
             if recording is None:
                 self._redraw.start()
             return
-        showed_all = self._shown_frames == 0 or self.view_s[1] >= self._last_end_s - 1e-9
+        showed_newest = self._shown_frames == 0 or self.view_s[1] >= self._last_end_s - 1e-9
         self._shown_frames = len(recording)
         self._last_end_s = recording.end_s
         if self._face_id not in recording.faces():
@@ -199,10 +204,22 @@ class Timeline(QWidget):
         self._header.set_faces(recording.faces(), self._face_id)
         self._redraw.start()
         self._limit_view()  # first: a view beyond the old limits would be cut
-        if self.follow_s is not None:
-            self.show_span(recording.end_s - self.follow_s, recording.end_s)
-        elif showed_all:
+        if showed_newest and self._follow_s is None:
             self.show_span(min(self.view_s[0], recording.start_s), recording.end_s)
+        elif showed_newest:
+            start_s, end_s = self.view_s
+            self.show_span(recording.end_s - (end_s - start_s), recording.end_s)
+        if self._follow_s is not None:
+            self.cursor_s = recording.end_s
+
+    @Slot()
+    def show_newest(self) -> None:
+        """The last ``follow_s`` seconds, and what follows on them; all of a finished recording."""
+        end_s = self._recording.end_s if self._recording is not None else 0.0
+        if self._follow_s is not None:
+            self.show_span(end_s - self._follow_s, end_s)
+        else:
+            self.show_all()
 
     def signal_colour(self, key: str) -> QColor:
         """Of a curve, in this theme."""
@@ -221,7 +238,7 @@ class Timeline(QWidget):
         header.signal_toggled.connect(self._on_signal_toggled)
         header.zoom_in_pressed.connect(self.zoom_in)
         header.zoom_out_pressed.connect(self.zoom_out)
-        header.show_all_pressed.connect(self.show_all)
+        header.show_all_pressed.connect(self.show_newest)
         header.zoom_selection_pressed.connect(self.zoom_to_selection)
 
     @Slot(float)
@@ -236,7 +253,7 @@ class Timeline(QWidget):
         if self._recording is not None:
             start_s = max(start_s, self._recording.start_s)
             end_s = min(end_s, self._recording.end_s)
-        if end_s > start_s:
+        if end_s > start_s and self._follow_s is None:
             self.selection_s = (start_s, end_s)
 
     @Slot()
@@ -263,7 +280,7 @@ class Timeline(QWidget):
         self.show_span(centre_s - (centre_s - start_s) * factor, centre_s + (end_s - centre_s) * factor)
 
     def _limit_view(self) -> None:
-        self.plots.limit_view(self._recording, self.follow_s or 0.0)
+        self.plots.limit_view(self._recording, self._follow_s or 0.0)
 
     @Slot()
     def _draw(self) -> None:

@@ -17,7 +17,11 @@ _SWATCH_PX = 12
 
 
 class TimelineHeader(QWidget):
-    """Controls of a timeline; it holds no state of its own but what it shows."""
+    """Controls of a timeline; it holds no state of its own but what it shows.
+
+    Args:
+        following: of a recording that is being made, in which nothing is selected.
+    """
 
     face_chosen = Signal(int)
     signal_toggled = Signal(str)
@@ -26,7 +30,7 @@ class TimelineHeader(QWidget):
     show_all_pressed = Signal()
     zoom_selection_pressed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, following: bool = False) -> None:
         super().__init__(parent)
         self._actions: dict[str, QAction] = {}
         self._chips: list[QToolButton] = []
@@ -52,7 +56,7 @@ class TimelineHeader(QWidget):
         self._layout.addWidget(self._faces)
         self._layout.addWidget(self._add)
         self._layout.addStretch(1)
-        for widget in (self._selection, self._time, *self._zoom_buttons()):
+        for widget in (self._selection, self._time, *self._zoom_buttons(following)):
             self._layout.addWidget(widget)
 
     def set_labels(self, labels: Labels) -> None:
@@ -129,7 +133,7 @@ class TimelineHeader(QWidget):
         action.setData(key)
         self._actions[key] = action
 
-    def _zoom_buttons(self) -> list[QToolButton]:
+    def _zoom_buttons(self, following: bool) -> list[QToolButton]:
         def button(text: str, tip: str, signal: object) -> QToolButton:
             made = QToolButton()
             made.setText(text)
@@ -140,12 +144,10 @@ class TimelineHeader(QWidget):
 
         self._to_selection = button("Selection", "Zoom to the selection", self.zoom_selection_pressed)
         self._to_selection.setEnabled(False)
-        return [
-            button("−", "Zoom out", self.zoom_out_pressed),
-            button("+", "Zoom in", self.zoom_in_pressed),
-            button("All", "Show the whole recording", self.show_all_pressed),
-            self._to_selection,
-        ]
+        zoom = [button("−", "Zoom out", self.zoom_out_pressed), button("+", "Zoom in", self.zoom_in_pressed)]
+        if following:
+            return [*zoom, button("Now", "Back to what is measured now", self.show_all_pressed)]
+        return [*zoom, button("All", "Show the whole recording", self.show_all_pressed), self._to_selection]
 
 
 def _swatch(colour: QColor, ratio: float) -> QIcon:
