@@ -109,6 +109,19 @@ def test_probability_logits_are_undone_by_the_sigmoid():
     assert (probs.grad > 0).all()  # at the ends too
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_similarity_stays_a_probability_in_half_precision(dtype):
+    """Nodes along their unit's own vector: the cosine is 1, and does not round past it."""
+    similarity = AuSimilarity(A, 128)
+    nodes = (similarity.vectors.detach() * torch.rand(64, 1, 1) * 9).to(dtype)
+    with torch.autocast("cpu", dtype):
+        probs = similarity(nodes)
+        logits = probability_logits(probs)
+    torch.testing.assert_close(probs, torch.ones(64, A), atol=1e-5, rtol=0)
+    assert torch.isfinite(logits).all()
+    assert torch.isfinite(probability_logits(torch.tensor([0, 1], dtype=dtype))).all()
+
+
 def test_au_graph_gradients():
     nodes = AuNodeFeatures(F, A, D).double()
     graph, similarity = FacialGraph(A, D, 3).double(), AuSimilarity(A, D).double()

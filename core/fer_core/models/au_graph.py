@@ -84,12 +84,17 @@ class AuSimilarity(nn.Module):
         nn.init.xavier_uniform_(self.vectors)
 
     def forward(self, nodes: Tensor) -> Tensor:
-        """Probabilities (B, A); 0 for a node that is nowhere above zero."""
-        v = functional.normalize(nodes.relu(), dim=2)
+        """Probabilities (B, A), at least in single precision; 0 for a node that is nowhere above zero."""
+        v = functional.normalize(_single(nodes).relu(), dim=2)
         s = functional.normalize(self.vectors.relu(), dim=1)
         return (v * s).sum(dim=2)
 
 
 def probability_logits(probs: Tensor) -> Tensor:
     """Logits of probabilities in [0, 1], which may round to a little outside; finite everywhere."""
-    return (EPSILON + (1 - 2 * EPSILON) * probs).logit()
+    return (EPSILON + (1 - 2 * EPSILON) * _single(probs)).logit()
+
+
+def _single(values: Tensor) -> Tensor:
+    """The values in single precision, or a higher one that they have: in half, what is 1 would round past EPSILON."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -3,6 +3,7 @@
 Source: D.-K. Nguyen et al., "Affective Behavior Analysis Using Action Unit Relation Graph and Multi-task Cross
 Attention" (ECCV workshops 2022), figure 1. Trained in the paper one task after the other on a frozen backbone
 (:mod:`fer_core.models.staged`); all at once works too, and then expressions also train the units that they attend to.
+Through attention that does not learn they do not: units are then trained by their own labels alone, as in the paper.
 Every part can be left out, for the comparisons of its tables 1 to 4.
 """
 
@@ -70,7 +71,8 @@ class AuRelationHead(Head):
         au_probs, au_logits = (au.sigmoid(), au) if self.au_gives_logits else (au, probability_logits(au))
         logits = self.expression(x)
         if self.attention is not None:
-            logits = self.attention(au_probs, logits)
+            learns = any(parameter.requires_grad for parameter in self.attention.parameters())
+            logits = self.attention(au_probs if learns else au_probs.detach(), logits)
         return Outputs(logits, self.va(x), au_logits, x)
 
     def stage_modules(self) -> dict[str, tuple[nn.Module, ...]]:
