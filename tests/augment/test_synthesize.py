@@ -109,6 +109,8 @@ def test_synthesize_refuses_resumes_and_overwrites(neutral: Path, tmp_path: Path
 
     with pytest.raises(DataError, match="other settings"):
         synthesize(photographs, expressions[:2], out, existing=Existing.RESUME)
+    with pytest.raises(DataError, match="other settings"):  # of the same names
+        synthesize(photographs, parse_targets("six", [0.804]), out, existing=Existing.RESUME)
     again = synthesize(photographs, expressions[:2], out, existing=Existing.OVERWRITE)
     assert (again.images, again.kept) == (2, 0)
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.jpg")) == sorted(r["path"] for r in rows_of(out))

@@ -4,14 +4,21 @@ import numpy as np
 import pytest
 
 from fer_core.augment.affect3d import SynthesisError
-from fer_core.augment.synthesize_targets import GRID_RADIUS, SIX, parse_targets
+from fer_core.augment.synthesize_targets import (
+    GRID_RADIUS,
+    SIX,
+    labelled_expression,
+    labelled_point,
+    parse_targets,
+    target_names,
+)
 from fer_core.data.errors import DataError
 
 
 def test_parse_targets_six_gives_each_expression_at_each_intensity():
     found = parse_targets("six", [0.5, 1.0])
     assert [(t.expression, t.target.intensity) for t in found] == [(e, i) for e in SIX for i in (0.5, 1.0)]
-    assert len({t.name for t in found}) == 12
+    assert len(target_names(found)) == 12
     assert all(t.va is None for t in found)
 
 
@@ -34,6 +41,27 @@ def test_parse_targets_grid_stays_in_the_circle_and_is_even(count: int):
 
 def test_parse_targets_keeps_each_target_once():
     assert len(parse_targets(".5,.2;.5,.2;.5,.3")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (".5,.2;-.001,1", ["v+0.50a+0.20", "v+0.00a+1.00"]),
+        (".501,.2;.504,.2", ["v+0.501a+0.200", "v+0.504a+0.200"]),
+        (".1234561,0;.123456,0;.123457,0", ["v+0.123456a+0.000000", "v+0.123457a+0.000000"]),
+    ],
+)
+def test_target_names_have_the_decimals_that_tell_targets_apart(text: str, names: list[str]):
+    found = target_names(parse_targets(text))
+    assert list(found) == names
+
+
+def test_target_names_of_expressions_are_in_per_cent():
+    happy = [labelled_expression("happiness", value) for value in (0.05, 1, 0.05)]
+    assert list(target_names(happy)) == ["happiness-005", "happiness-100"]
+    happy += [labelled_expression("happiness", 0.054), labelled_expression("neutral", 1), labelled_point(0, 0)]
+    names = ["happiness-5.0", "happiness-100.0", "happiness-5.4", "neutral", "v+0.000a+0.000"]
+    assert list(target_names(happy)) == names
 
 
 def test_parse_targets_reads_a_table(tmp_path: Path):

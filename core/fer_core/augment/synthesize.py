@@ -7,9 +7,9 @@ each neutral photograph of a training set is given every target, and what was as
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
@@ -20,7 +20,7 @@ from fer_core.assets import asset_path
 from fer_core.augment.affect3d import Blend, FaceFitter, FittedFace, Synthesiser, SynthesisError, fit_mesh
 from fer_core.augment.affect3d.model import read_model
 from fer_core.augment.synthesize_log import Existing, SynthesisLog
-from fer_core.augment.synthesize_targets import LabelledTarget
+from fer_core.augment.synthesize_targets import LabelledTarget, target_names
 from fer_core.data.shards import encode_crop
 from fer_core.infer.engine import file_sha256
 from fer_core.media.errors import MediaError
@@ -81,7 +81,7 @@ def synthesize(
 
     Args:
         photographs: files; those that cannot be read or fitted are skipped.
-        targets: what to show.
+        targets: what to show, each once.
         out: folder to write to.
         size_px: largest side of an image, at least ``LEAST_SIZE_PX``.
         expressive: use photographs too whose faces do not look neutral.
@@ -101,17 +101,18 @@ def synthesize(
         )
     subjects = _subjects(photographs)
     model = model or asset_path("synthesis", "synthesis.npz")
+    named = target_names(targets)
     settings = {
         "version": __version__,
         "synthesis_sha256": file_sha256(model),
         "size_px": size_px,
-        "targets": [target.name for target in targets],
+        "targets": {name: asdict(target.target) for name, target in named.items()},
         "expressive": expressive,
     }
     done = Synthesised()
     with SynthesisLog(out, settings, existing) as log, closing(FaceFitter()) as fitter:
         done.kept = len(log.done)
-        maker = _Maker(log, Synthesiser(read_model(model)), fitter, targets, size_px, expressive)
+        maker = _Maker(log, Synthesiser(read_model(model)), fitter, named, size_px, expressive)
         for photograph, subject in zip(photographs, subjects, strict=True):
             try:
                 done.images += maker.make(photograph, subject)
@@ -144,13 +145,14 @@ class _Maker:
     log: SynthesisLog
     synthesiser: Synthesiser
     fitter: FaceFitter
-    targets: Sequence[LabelledTarget]
+    targets: Mapping[str, LabelledTarget]
+    """By name."""
     size_px: int
     expressive: bool
 
     def make(self, photograph: Path, subject: str) -> int:
         """Writes those targets of a photograph that are not there yet; returns how many."""
-        paths = {f"images/{subject}/{target.name}.jpg": target for target in self.targets}
+        paths = {f"images/{subject}/{name}.jpg": target for name, target in self.targets.items()}
         missing = {path: target for path, target in paths.items() if path not in self.log.done}
         if not missing:
             return 0

@@ -30,14 +30,14 @@ SIX = (
 )
 #: A grid fills the circle of this radius: farther out there are few annotated faces, and what is seen stays behind.
 GRID_RADIUS = 0.75
+#: Of valence, arousal and intensity; as many as labels are written with.
+DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledTarget:
-    """An affect to show, its name in files and its labels."""
+    """An affect to show, and its labels."""
 
-    name: str
-    """Unique among targets, fit for a file name: ``happiness-100`` (per cent), ``v+0.38a-0.25``."""
     target: Target
     expression: str = ""
     """"" where only valence and arousal were asked."""
@@ -46,29 +46,50 @@ class LabelledTarget:
 
 
 def labelled_point(valence: float, arousal: float) -> LabelledTarget:
-    """A point of the valence-arousal plane.
+    """A point of the valence-arousal plane, to :data:`DECIMALS`.
 
     Raises:
         SynthesisError: when it lies outside.
     """
-    target = Target.point(valence, arousal)
-    # Adding 0 turns -0 into 0.
-    return LabelledTarget(f"v{round(valence, 2) + 0:+.2f}a{round(arousal, 2) + 0:+.2f}", target, va=(valence, arousal))
+    target = Target.point(round(valence, DECIMALS), round(arousal, DECIMALS))
+    return LabelledTarget(target, va=target.va)
 
 
 def labelled_expression(expression: str, intensity: float) -> LabelledTarget:
-    """One of the six expressions, or ``neutral``, which leaves the photograph as it is.
+    """One of the six expressions, to :data:`DECIMALS`, or ``neutral``, which leaves the photograph as it is.
 
     Raises:
         SynthesisError: when there is no such expression, or the intensity is not above 0 and at most 1.5.
     """
     if expression == Expression.NEUTRAL:
-        return LabelledTarget(expression, Target.point(0, 0), expression)
+        return LabelledTarget(Target.point(0, 0), expression)
     if expression not in SIX:
         raise SynthesisError(f"{expression} cannot be synthesised; choose one of {', '.join(SIX)}, or neutral")
-    if not 0 < intensity <= 1.5:
+    if not 0 < round(intensity, DECIMALS) <= 1.5:
         raise SynthesisError(f"intensity {intensity:g}: must lie above 0 and be at most 1.5")
-    return LabelledTarget(f"{expression}-{100 * intensity:03.0f}", Target.expression(expression, intensity), expression)
+    return LabelledTarget(Target.expression(expression, round(intensity, DECIMALS)), expression)
+
+
+def target_names(targets: Sequence[LabelledTarget]) -> dict[str, LabelledTarget]:
+    """Each target once, by a name for files: ``happiness-100`` (per cent), ``v+0.38a-0.25``.
+
+    Numbers have two decimals (per cent none), or as many more as tell all targets apart.
+    """
+    once, decimals = dict.fromkeys(targets), 2
+    while len({_name(target, decimals) for target in once}) < len(once):
+        decimals += 1
+    return {_name(target, decimals): target for target in once}
+
+
+def _name(labelled: LabelledTarget, decimals: int) -> str:
+    if labelled.va is not None:
+        # Adding 0 turns -0 into 0.
+        valence, arousal = (round(value, decimals) + 0 for value in labelled.va)
+        return f"v{valence:+.{decimals}f}a{arousal:+.{decimals}f}"
+    if labelled.target.name is None:
+        return labelled.expression
+    per_cent = f"{100 * labelled.target.intensity:.{decimals - 2}f}"
+    return f"{labelled.expression}-{per_cent.zfill(3)}"
 
 
 def parse_targets(text: str, intensities: Sequence[float] = (1.0,)) -> list[LabelledTarget]:
@@ -92,7 +113,7 @@ def parse_targets(text: str, intensities: Sequence[float] = (1.0,)) -> list[Labe
         found = [_point(pair) for pair in text.split(";") if pair.strip()]
     if not found:
         raise SynthesisError(f"targets {text!r}: there is none; give six, grid:5, a file .csv, or .5,.2;-.4,.1")
-    return list({target.name: target for target in found}.values())
+    return list(dict.fromkeys(found))
 
 
 def grid(count: str) -> list[LabelledTarget]:
