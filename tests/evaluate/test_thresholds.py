@@ -73,6 +73,10 @@ def test_read_au_thresholds_takes_the_best_of_other_faces(tmp_path: Path) -> Non
     assert read_au_thresholds(path, "made", "test") == chosen_au_thresholds(figures)
     with pytest.raises(ValueError, match="chosen on made, valid itself"):
         read_au_thresholds(path, "made", "valid")
+    path.write_text(json.dumps({"dataset": "other, made", "split": "valid", **figures}))
+    assert read_au_thresholds(path, "made", "test") == chosen_au_thresholds(figures)
+    with pytest.raises(ValueError, match="chosen on made, valid itself"):
+        read_au_thresholds(path, "made", "valid")
     for text in ("no json", "[]", '{"dataset": "made", "split": "valid"}'):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"figures\.json: is no file of figures.* evaluate --json"):

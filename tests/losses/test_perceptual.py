@@ -12,6 +12,8 @@ from fer_core.losses.perceptual import PerceptualLoss
 class Steps(nn.Module):
     """Two maps: the image's channels, and their halves at half the side; counts its calls' training modes."""
 
+    feature_info = ("whole", "halved")
+
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
@@ -73,4 +75,7 @@ def test_perceptual_loss_refuses_what_it_cannot_compare():
     with pytest.raises(ValueError, match="gives no feature maps"):
         PerceptualLoss(nn.Linear(1, 1))
     with pytest.raises(ValueError, match="one shape"):
-        PerceptualLoss(Steps())(torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4))
+        PerceptualLoss(Steps(), (0, 1))(torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4))
+    for depths in ((0, 1, 2), (-1,)):
+        with pytest.raises(ValueError, match=r"depths must lie in 0\.\.1: Steps gives 2 feature maps"):
+            PerceptualLoss(Steps(), depths)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,10 @@ import torch
 
 from fer_core.data.dataset import Batch, Labels
 from fer_core.models.multitask import Outputs
+from fer_core.train.networks import create_model, set_mode
 from fer_core.train.objective import LOSSES, Objective, Setting
 from fer_core.train.options import RecipeError
-from fer_core.train.recipe import Recipe, recipe_from_dict
+from fer_core.train.recipe import Recipe, Stage, load_recipe, recipe_from_dict
 
 NAN = float("nan")
 FEATURES = 5
@@ -128,6 +131,34 @@ def test_votes_class_weights_make_rare_classes_count_more():
     assert of_rare > 5 * weighted(outputs, batch)["votes"]
 
 
+def test_class_weights_of_the_majority_count_its_classes():
+    """30 faces whose majority sees one class and 11 of another, which has more than half of all votes."""
+    outputs, batch = made()
+    split = setting()
+    split.labels.votes[:] = 0
+    split.labels.votes[:30, (4, 6)], split.labels.votes[30:, 6] = (0.6, 0.4), 1
+    batch.votes[:] = torch.eye(8)[6]
+    for name in ("votes", "focal"):
+        options = {"class_weights": True, "majority": True}
+        weighted = Objective(recipe_from_dict({"losses": {name: options}}, "made"), split)(outputs, batch)[name]
+        plain = objective(**{name: {"majority": True}})(outputs, batch)[name]
+        torch.testing.assert_close(weighted, 41 / (2 * 11) * plain)
+
+
+@pytest.mark.parametrize(("stage", "expected"), [("au", False), ("", True)])
+def test_expressions_teach_units_only_when_all_is_trained_at_once(stage, expected):
+    recipe = replace(load_recipe("au_staged"), backbone="test_efficientnet", imagenet=False)
+    network, (_, batch) = create_model(recipe, setting().labels, imagenet=False), made()
+    set_mode(network, Stage(1, 32, stage))
+    outputs = network(torch.rand(len(batch), 3, 32, 32) * 255)
+    losses = Objective(recipe, Setting(setting().labels, outputs.features.shape[1]))(outputs, batch)
+    for name, teaches in (("au_asymmetric", True), ("votes", expected)):
+        units = list(network.head.au.parameters())
+        reached = losses[name] + 0 * losses["total"]  # a gradient of 0, not none, where it does not reach the units
+        grads = torch.autograd.grad(reached, units, retain_graph=True)
+        assert any(g.abs().max() > 0 for g in grads) == teaches, name
+
+
 def test_objective_moves_centres_only_when_updated():
     outputs, batch = made()
     terms = objective(center={"rate": 0.3})
@@ -146,6 +177,14 @@ def test_objective_moves_centres_only_when_updated():
         ({"focal": {"gamma": "much"}}, r"losses\.focal\.gamma: expected float, not 'much'"),
         ({"va_center": {"axes": "valance"}}, "expected both, valence, arousal, not 'valance'"),
         ({"center": {"rate": 2}}, r"losses\.center: rate must lie in \(0, 1\]"),
+        ({"local_subclass": {"subclasses": 0}}, r"losses\.local_subclass: subclasses must be at least 1, got 0"),
+        ({"local_subclass": {"margin": -1}}, "penalty_weight and margin must not be negative"),
+        ({"island": {"penalty_weight": -1}}, r"losses\.island: penalty_weight must not be negative"),
+        ({"euclidean_island": {"margin": -1}}, r"losses\.euclidean_island: margin must not be negative"),
+        ({"focal": {"gamma": -1}}, r"losses\.focal\.gamma: expected 0 or more, not -1\.0"),
+        ({"contrastive_negative": {"margin": -1}}, r"losses\.contrastive_negative\.margin: expected 0 or more"),
+        ({"va_sectors": {"least_radius": -1}}, r"losses\.va_sectors\.least_radius: expected 0 or more"),
+        ({"soft": {"bins": 0}}, r"losses\.soft: bins must be at least 1"),
     ],
 )
 def test_objective_refuses_what_there_is_not(losses, complaint):

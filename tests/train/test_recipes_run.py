@@ -12,6 +12,7 @@ from accelerate import Accelerator
 
 from fer_core.augment.semantic.covariance import class_covariances
 from fer_core.augment.semantic.sampling import SemanticAugmenter
+from fer_core.faces.align import DEFAULT_GEOMETRY
 from fer_core.models.vae_gan import VaeGanSize
 from fer_core.train.objective import Objective
 from fer_core.train.recipe import Recipe, Stage, shipped_recipes
@@ -33,7 +34,12 @@ def vae_gan(folder: Path) -> str:
     covariances = class_covariances(torch.randn(len(labels), size.latent), labels, size.classes)
     augmenter = SemanticAugmenter(size)
     augmenter.learn(augmenter.encoder, augmenter.generator, covariances)
-    content = {"recipe": {}, "geometry": {}, "size": asdict(size), "augmenter": augmenter.state_dict()}
+    content = {
+        "recipe": {},
+        "geometry": DEFAULT_GEOMETRY.scaled(48).to_dict(),
+        "size": asdict(size),
+        "augmenter": augmenter.state_dict(),
+    }
     torch.save(content, folder / "vae_gan.pt")
     return str(folder / "vae_gan.pt")
 

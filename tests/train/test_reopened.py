@@ -6,19 +6,20 @@ import pytest
 
 pytest.importorskip("timm", reason="training needs the extra 'train'")
 
+import onnx
 import torch
 
 from fer_core import cli
 from fer_core.data.errors import DataError
 from fer_core.data.shards import Shard
-from fer_core.export import export_onnx
+from fer_core.export import export_onnx, read_card
 from fer_core.infer.engine import Engine
 from fer_core.infer.model_card import ModelCard, ModelError
 from fer_core.infer.shipped_models import SHIPPED_MODELS, STANDARD, byte_twin, model_file
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.train.networks import create_model, read_trained
 from fer_core.train.recipe import Recipe, Stage
-from fer_core.train.reopened import reopen
+from fer_core.train.reopened import _trained_with, reopen
 from fer_core.train.trainer import CHECKPOINT, train
 
 
@@ -81,6 +82,18 @@ def test_reopen_command_says_what_it_wrote(shard, tmp_path, capsys):
     assert f"{out}: fer-studio" in capsys.readouterr().out
     assert cli.main(["reopen", STANDARD, *options, "--out", str(tmp_path / "prepared")]) == 1
     assert "prepared" in capsys.readouterr().err
+
+
+def test_reopen_refuses_graphs_that_no_export_wrote(shard, tmp_path):
+    """No convolution at all; a card with a recipe and no steps."""
+    whole = onnx.load(str(model_file(None)))
+    del whole.graph.node[:]
+    onnx.save(whole, tmp_path / "bare.onnx")
+    with pytest.raises(DataError, match="linear heads"):
+        reopen(tmp_path / "bare.onnx", [shard], tmp_path / "out.pt")
+    card = read_card(whole, "standard")
+    with pytest.raises(DataError, match=r"steps.*export the model again"):
+        _trained_with(replace(card, training={"recipe": card.training["recipe"]}))
 
 
 def test_reopen_names_what_is_wrong(shard, tmp_path):

@@ -11,6 +11,7 @@ import torch
 
 from fer_core.data.dataset import ShardDataset
 from fer_core.data.errors import DataError
+from fer_core.data.prepare import WEAK_AU_WEIGHT
 from fer_core.data.sample import Sample, one_hot
 from fer_core.data.shards import Shard, build_shard, encode_crop
 from fer_core.data.transforms import Augmentation
@@ -184,6 +185,15 @@ def test_validate_scores_labelled_rows_alone(shards, whole_run):
     assert validate(network, ShardDataset(shards, "test", None, 1), CPU, 48) == {}
 
 
+def test_validate_leaves_out_units_that_a_model_labelled(shards, whole_run):
+    network, _ = load_trained(whole_run)
+    plain = validate(network, ShardDataset(shards, "valid", None, 1), CPU, 48)
+    assert plain["au_auc"] is not None
+    weak = replace(shards[0], au=1 - shards[0].au, au_weight=np.full(len(shards[0]), WEAK_AU_WEIGHT, np.float32))
+    assert validate(network, ShardDataset([*shards, weak], "valid", None, 1), CPU, 48) == plain
+    assert validate(network, ShardDataset([weak], "valid", None, 1), CPU, 48) == {**plain, "au_auc": None}
+
+
 def test_learning_rate_rises_then_falls_to_zero():
     rates = [learning_rate(step, 100, 0.8, 0.1) for step in range(100)]
     np.testing.assert_allclose(rates[:10], 0.08 * np.arange(1, 11))
@@ -277,7 +287,19 @@ def test_train_in_stages_leaves_the_rest_as_it_was(shards, tmp_path):
     [
         ({"head": {"name": "dna"}}, "unknown name 'dna'; did you mean 'dan'"),
         ({"mixing": {"name": "mixup", "alfa": 1}}, "mixing: unknown key 'alfa'; did you mean 'alpha'"),
+        ({"mixing": {"name": "mixup", "alpha": 0.0}}, "mixing: alpha must be above 0 and flip 0 to 1, not 0.0 and 0.0"),
+        ({"mixing": {"name": "mixaugment", "flip": 2.0}}, "alpha must be above 0 and flip 0 to 1"),
+        (
+            {"mixing": {"name": "mixup"}, "losses": {"focal": {"weight": 1.0}}},
+            r"mixup mixes votes, and losses\.focal would take the majority.*set losses\.focal\.majority = false",
+        ),
+        (
+            {"mixing": {"name": "mixaugment"}, "losses": {"votes": {"weight": 1.0, "majority": True}}},
+            r"set losses\.votes\.majority = false",
+        ),
         ({"sampler": {"name": "expresion"}}, "did you mean 'expression'"),
+        ({"sampler": {"name": "expression", "original_epochs": -1}}, r"sampler\.original_epochs: expected 0 or more"),
+        ({"optimizer": {"name": "sgd", "momentum": -1.0}}, "optimizer: Invalid momentum value"),
         ({"optimizer": {"name": "sgd", "momentun": 1.0}}, "optimizer: unknown key 'momentun'; did you mean 'momentum'"),
         ({"optimizer": {"name": "sgd", "sam_rho": 0.1}, "precision": "fp16"}, "take bf16"),
         ({"optimizer": {"name": "sgd", "sam_rho": -0.1}}, "sam_rho: expected 0 or more"),
@@ -409,11 +431,19 @@ def test_train_leaves_frozen_modules_alone_in_that_stage_only(shards, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
-def test_compiled_steps_lead_to_the_same_network(shards, tmp_path):
-    recipe = replace(TINY, dropout=0.0, drop_path_rate=0.0, stages=(Stage(1, 32),))
+def test_compiled_steps_lead_to_the_same_network(shards, tmp_path, capsys):
+    recipe = replace(TINY, dropout=0.0, drop_path_rate=0.0, stages=(Stage(1, 32), Stage(1, 32)))
     plain = train(recipe, shards, tmp_path / "plain")
+    assert "compiling" not in capsys.readouterr().out
     compiled = train(replace(recipe, compiled=True), shards, tmp_path / "compiled")
+    assert capsys.readouterr().out.count("compiling for 32 px") == 1
     states = [load_trained(path)[0].state_dict() for path in (plain, compiled)]
     assert states[0].keys() == states[1].keys()
     for name in states[0]:
         torch.testing.assert_close(states[1][name], states[0][name], atol=1e-3, rtol=1e-2)
+
+
+def test_compiled_without_a_compiler_is_refused_at_once(shards, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(RecipeError, match=r"no-such-compiler.*leave compiled out"):
+        train(replace(TINY, compiled=True), shards, tmp_path)

@@ -54,21 +54,22 @@ def read_au_thresholds(path: Path, dataset: str, split: str) -> dict[int, float]
     """Thresholds that were best for other faces.
 
     Args:
-        path: JSON of ``fer-core evaluate --json``.
+        path: JSON of ``fer-core evaluate --json``, or of ``fer-core probe --json``, which names all its data sets.
         dataset: that will be measured with them.
         split: of it.
 
     Raises:
-        ValueError: when the file has no thresholds, or is of the very faces that will be measured.
+        ValueError: when the file has no thresholds, or is of faces that will be measured.
         OSError: when it cannot be read.
     """
     remedy = "write it with: fer-core evaluate --json FILE, on faces with labelled action units"
     try:
         figures = json.loads(path.read_text(encoding="utf-8"))
-        source, chosen = (figures["dataset"], figures["split"]), chosen_au_thresholds(figures)
+        sources, chosen = figures["dataset"].split(", "), chosen_au_thresholds(figures)
+        same = figures["split"] == split and dataset in sources
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"{path}: is no file of figures with thresholds of action units; {remedy}") from None
-    if source == (dataset, split):
+    if same:
         raise ValueError(f"{path}: its thresholds were chosen on {dataset}, {split} itself; choose them on other faces")
     if not chosen:
         raise ValueError(f"{path}: no action unit is present in its faces; {remedy}")

@@ -53,11 +53,16 @@ class IslandLoss(CenterLoss):
         classes: E.
         features: F.
         rate: of the centres, ``alpha`` of eq. 4.3.3.
-        penalty_weight: ``lambda_1`` of eq. 4.3.1.
+        penalty_weight: ``lambda_1`` of eq. 4.3.1, 0 or more.
+
+    Raises:
+        ValueError: when one of them is out of its range.
     """
 
     def __init__(self, classes: int, features: int, rate: float = 0.5, penalty_weight: float = 0.1) -> None:
         super().__init__(classes, features, rate)
+        if penalty_weight < 0:
+            raise ValueError(f"penalty_weight must not be negative, got {penalty_weight}")
         self.penalty_weight = penalty_weight
 
     def _penalty(self, centers: Tensor) -> Tensor:
@@ -75,13 +80,18 @@ class EuclideanIslandLoss(IslandLoss):
         features: F.
         rate: of the centres.
         penalty_weight: ``lambda_1`` of eq. 4.3.4.
-        margin: ``m`` of eq. 4.3.4; the thesis tries 2 and 5.
+        margin: ``m`` of eq. 4.3.4, 0 or more; the thesis tries 2 and 5.
+
+    Raises:
+        ValueError: when one of them is out of its range.
     """
 
     def __init__(
         self, classes: int, features: int, rate: float = 0.5, penalty_weight: float = 0.1, margin: float = 5.0
     ) -> None:
         super().__init__(classes, features, rate, penalty_weight)
+        if margin < 0:
+            raise ValueError(f"margin must not be negative, got {margin}")
         self.margin = margin
 
     def _penalty(self, centers: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ class PerceptualLoss(nn.Module):
         depths: which of its feature maps, 0 the finest.
 
     Raises:
-        ValueError: when there is no depth, or the network gives no feature maps.
+        ValueError: when there is no depth, or the network gives no feature maps, or not as many.
     """
 
     def __init__(self, network: nn.Module, depths: Sequence[int] = (0, 1, 2)) -> None:
@@ -37,6 +37,9 @@ class PerceptualLoss(nn.Module):
             raise ValueError("depths must name at least one feature map, such as (0, 1, 2)")
         if not hasattr(network, "forward_intermediates"):
             raise ValueError(f"{type(network).__name__} gives no feature maps; take a convolutional timm backbone")
+        maps = len(network.feature_info)  # type: ignore[arg-type]
+        if not all(0 <= depth < maps for depth in depths):
+            raise ValueError(f"depths must lie in 0..{maps - 1}: {type(network).__name__} gives {maps} feature maps")
         self.network = network.eval().requires_grad_(False)
         self.depths = tuple(depths)
 

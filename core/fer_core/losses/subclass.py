@@ -74,10 +74,13 @@ class LocalSubclassLoss(CenterLoss):
     Args:
         classes: E.
         features: F.
-        subclasses: K, the same for every class.
+        subclasses: K, the same for every class, at least 1.
         rate: of the centres.
         penalty_weight: ``lambda_1`` of eq. 4.3.8; 0 is the loss without margin.
-        margin: ``m`` of eq. 4.3.8, in units of the features; the thesis uses 0.5.
+        margin: ``m`` of eq. 4.3.8, in units of the features, 0 or more; the thesis uses 0.5.
+
+    Raises:
+        ValueError: when one of them is out of its range.
     """
 
     def __init__(
@@ -89,9 +92,11 @@ class LocalSubclassLoss(CenterLoss):
         penalty_weight: float = 0.0,
         margin: float = 0.5,
     ) -> None:
+        if subclasses < 1:
+            raise ValueError(f"subclasses must be at least 1, got {subclasses}")
+        if penalty_weight < 0 or margin < 0:
+            raise ValueError(f"penalty_weight and margin must not be negative, got {penalty_weight} and {margin}")
         super().__init__(classes * subclasses, features, rate)
-        if margin < 0:
-            raise ValueError(f"margin must not be negative, got {margin}")
         self.subclasses, self.penalty_weight, self.margin = subclasses, penalty_weight, margin
 
     def _slots(self, features: Tensor, labels: Tensor, mask: Tensor) -> Tensor:

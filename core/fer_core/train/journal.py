@@ -54,6 +54,11 @@ class Journal:
         if self._board:
             self._board.close()
 
+    def note(self, text: str) -> None:
+        """Shown, not logged."""
+        if self._path is not None:
+            tqdm.write(text)
+
     def step(self) -> None:
         """One step is done."""
         self._bar.update()

@@ -112,14 +112,16 @@ def chosen_loss(name: str, given: Mapping[str, Any]) -> tuple[Callable[..., Any]
 
 def votes(setting: Setting, *, class_weights: bool = False, majority: bool = False) -> Term:
     """Cross-entropy on the votes, or on the majority's class; weighted, rare classes count more."""
-    weights = _class_weights(setting) if class_weights else None
-    return lambda o, b: vote_cross_entropy(o.expression_logits, *_expression(b, majority), class_weights=weights)
+    weights = _class_weights(setting, majority) if class_weights else None
+    return lambda o, b: vote_cross_entropy(o.expression_logits, *_expression(b.votes, majority), class_weights=weights)
 
 
 def focal(setting: Setting, *, gamma: float = 2.0, class_weights: bool = False, majority: bool = True) -> Term:
     """Focal loss."""
-    weights = _class_weights(setting) if class_weights else None
-    return lambda o, b: focal_loss(o.expression_logits, *_expression(b, majority), gamma, weights)
+    if gamma < 0:
+        raise RecipeError(f"losses.focal.gamma: expected 0 or more, not {gamma}")
+    weights = _class_weights(setting, majority) if class_weights else None
+    return lambda o, b: focal_loss(o.expression_logits, *_expression(b.votes, majority), gamma, weights)
 
 
 def soft(setting: Setting, *, bins: int = 10) -> Term:
@@ -212,6 +214,8 @@ def contrastive_positive(setting: Setting) -> Term:
 
 def contrastive_negative(setting: Setting, *, margin: float = 2.0) -> Term:
     """Pairs of different classes apart."""
+    if margin < 0:
+        raise RecipeError(f"losses.contrastive_negative.margin: expected 0 or more, not {margin}")
     return lambda o, b: negative_contrastive_loss(*_classed_features(o, b), margin)
 
 
@@ -266,6 +270,8 @@ def va_ccc(setting: Setting) -> Term:
 
 def va_sectors(setting: Setting, *, least_radius: float = 0.0) -> Term:
     """Cross-entropy on the angular sector; how many there are, the head says."""
+    if least_radius < 0:
+        raise RecipeError(f"losses.va_sectors.least_radius: expected 0 or more, not {least_radius}")
 
     def term(outputs: Outputs, batch: Batch) -> Tensor:
         logits = _answered(outputs.sector_logits, "va_sectors", "sectors")
@@ -328,12 +334,12 @@ def _complete(values: Tensor) -> Tensor:
     return ~torch.isnan(values).any(dim=1)
 
 
-def _expression(batch: Batch, majority: bool) -> tuple[Tensor, Tensor]:
-    """Target probabilities (B, E) and which rows have them (B,)."""
-    mask = _complete(batch.votes)
+def _expression(votes_: Tensor, majority: bool) -> tuple[Tensor, Tensor]:
+    """Target probabilities (B, E) of votes (B, E), and which rows have them (B,)."""
+    mask = _complete(votes_)
     if not majority:
-        return batch.votes, mask
-    return functional.one_hot(batch.votes.nan_to_num().argmax(dim=1), batch.votes.shape[1]).to(batch.votes), mask
+        return votes_, mask
+    return functional.one_hot(votes_.nan_to_num().argmax(dim=1), votes_.shape[1]).to(votes_), mask
 
 
 def _classed_features(outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -348,9 +354,10 @@ def _answered(answer: Tensor | None, loss: str, what: str) -> Tensor:
     return answer
 
 
-def _class_weights(setting: Setting) -> Tensor:
-    votes_ = torch.from_numpy(setting.labels.votes)
-    return balanced_class_weights(votes_[_complete(votes_)].sum(dim=0))
+def _class_weights(setting: Setting, majority: bool) -> Tensor:
+    """(E,) by how often the loss's own targets show each class."""
+    target, mask = _expression(torch.from_numpy(setting.labels.votes), majority)
+    return balanced_class_weights(target[mask].sum(dim=0))
 
 
 def _histogram(setting: Setting, bins: int) -> Tensor:

@@ -26,10 +26,10 @@ from fer_core.data.samplers import Doubles, age_weights, expression_weights, sam
 from fer_core.faces.align import CropGeometry, similarity_to_template
 from fer_core.faces.canonical import canonical_mesh
 from fer_core.train.networks import recipe_head
-from fer_core.train.objective import chosen_loss
+from fer_core.train.objective import LOSSES, chosen_loss
 from fer_core.train.optimizers import OPTIMIZERS
-from fer_core.train.options import RecipeError, choose, suggest, typed
-from fer_core.train.recipe import Options, Recipe
+from fer_core.train.options import RecipeError, choose, options_of, suggest, typed
+from fer_core.train.recipe import TASKS, Options, Recipe
 from fer_core.train.validation import FIGURES
 from fer_core.types import Floats
 
@@ -57,11 +57,13 @@ def none() -> Mixing:
 
 def mixup(*, alpha: float = 0.1, per_sample: bool = False, flip: float = 0.0) -> Mixing:
     """Virtual images alone (eq. 2 of the MixAugment paper)."""
+    _check_mix(alpha, flip)
     return lambda batch, rng: [View(_mixed(*_drawn(batch, rng, alpha, per_sample, flip)))]
 
 
 def mixaugment(*, alpha: float = 0.1, per_sample: bool = False, flip: float = 0.0) -> Mixing:
     """Virtual images and both real ones (eq. 3); see :mod:`fer_core.losses.mixaugment` for the factor of the real."""
+    _check_mix(alpha, flip)
 
     def views(batch: Batch, rng: np.random.Generator) -> list[View]:
         real, mix = _drawn(batch, rng, alpha, per_sample, flip)
@@ -96,6 +98,11 @@ MIXINGS: dict[str, Callable[..., Mixing]] = {
 }
 
 
+def _check_mix(alpha: float, flip: float) -> None:
+    if not alpha > 0 or not 0 <= flip <= 1:
+        raise RecipeError(f"mixing: alpha must be above 0 and flip 0 to 1, not {alpha} and {flip}")
+
+
 def _drawn(batch: Batch, rng: np.random.Generator, alpha: float, per_sample: bool, flip: float) -> tuple[Batch, Mix]:
     if flip:
         seed = int(rng.integers(2**32))  # the mask of eyes and mouth is mirrored with its face
@@ -123,6 +130,8 @@ def shuffle() -> Sampler:
 
 def expression(*, original_epochs: int = 0) -> Sampler:
     """All expressions equally often; in the last ``original_epochs`` everything once, as it is."""
+    if original_epochs < 0:
+        raise RecipeError(f"sampler.original_epochs: expected 0 or more, not {original_epochs}")
 
     def sampler(data: ShardDataset, recipe: Recipe) -> Callable[[int], Order | None]:
         balanced = _weighted(expression_weights(data.labels().votes), recipe)
@@ -182,6 +191,7 @@ def check(recipe: Recipe) -> None:
     for name, given in recipe.losses.items():
         chosen_loss(name, given)
     mixing_of(recipe)
+    _check_mixed_votes(recipe)
     if recipe.frames > 1 and recipe.mixing["name"] == "semantic":
         raise RecipeError("mixing: semantic makes single faces; set frames = 1, or take another mixing")
     sampler_of(recipe)
@@ -200,12 +210,22 @@ def check(recipe: Recipe) -> None:
         )
     if recipe.frames > 1 and any(stage.taught_share for stage in recipe.stages):
         raise RecipeError("stages: teachers look at single faces; set frames = 1, or leave taught_share out")
-    if recipe.frames < 1:
-        raise RecipeError(f"frames: expected 1 or more, not {recipe.frames}")
     if (recipe.frames > 1) != (recipe.head["name"] == "recurrent"):
         raise RecipeError("frames: the head recurrent, and it alone, reads more than 1, such as frames = 16")
     if recipe.head.get("every_frame", False):
         raise RecipeError("head.every_frame: a clip is labelled at its end; leave it out")
+
+
+def _check_mixed_votes(recipe: Recipe) -> None:
+    """No loss may take the majority of votes that were mixed: of two faces it would see one."""
+    if recipe.mixing["name"] not in ("mixup", "mixaugment"):
+        return
+    for name, given in recipe.losses.items():
+        if given["weight"] and {**options_of(LOSSES[name]), **given}.get("majority"):
+            raise RecipeError(
+                f"mixing: {recipe.mixing['name']} mixes votes, and losses.{name} would take the majority of them; set "
+                f"losses.{name}.majority = false"
+            )
 
 
 VA_TASK = "valence-arousal"
@@ -215,6 +235,8 @@ TEACHERS = {
     VA_TASK: {"va_mse", "va_ccc", "va_sectors"},
     "action units": {"au", "au_asymmetric"},
 }
+#: The same, by the columns of a shard.
+TASK_NAMES = dict(zip(TASKS, TEACHERS, strict=True))
 
 
 def untaught_tasks(recipe: Recipe) -> list[str]:
@@ -242,9 +264,16 @@ def sampler_of(recipe: Recipe) -> Sampler:
 
 
 def optimizer_of(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """The recipe's optimiser, without the sharpness-aware step around it."""
+    """The recipe's optimiser, without the sharpness-aware step around it.
+
+    Raises:
+        RecipeError: when there is none of that name, or an option is not one.
+    """
     function, options = _named(OPTIMIZERS, _without_sam(recipe), "optimizer")
-    optimizer: torch.optim.Optimizer = function(groups, recipe.learning_rate, **options)
+    try:
+        optimizer: torch.optim.Optimizer = function(groups, recipe.learning_rate, **options)
+    except ValueError as error:
+        raise RecipeError(f"optimizer: {error}") from None
     return optimizer
 
 

@@ -26,6 +26,8 @@ Options = Mapping[str, Any]
 #: Keys of recipes in older checkpoints, each the weight of what is now a table of its own in ``losses``.
 _FORMER_WEIGHTS = {"expression_weight": "votes", "va_weight": "va_ccc", "au_weight": "au"}
 
+#: Least and largest values of an augmentation that are no probability and no share.
+_AUGMENTED = {"rotation_deg": (0, 180), "hue_deg": (0, 180), "least_resolution_px": (1, 1000)}
 
 #: What has labels, by the names of the columns of a shard.
 TASKS = ("votes", "va", "au")
@@ -200,11 +202,30 @@ def recipe_from_dict(values: Mapping[str, Any], name: str) -> Recipe:
         else:
             given[key] = typed(value, getattr(plain, key), where)
     recipe = Recipe(**given)
+    _check_ranges(recipe, name)
     if recipe.precision not in ("fp32", "bf16", "fp16"):
         raise RecipeError(f"{name}, precision: expected fp32, bf16 or fp16, not {recipe.precision!r}")
     if recipe.teachers and not any(stage.taught_share for stage in recipe.stages):
         raise RecipeError(f"{name}: teachers need a stage with a taught_share")
     return recipe
+
+
+def _check_ranges(recipe: Recipe, name: str) -> None:
+    for key in ("batch_size", "checkpoint_every", "frames"):
+        if getattr(recipe, key) < 1:
+            raise RecipeError(f"{name}, {key}: expected 1 or more, not {getattr(recipe, key)}")
+    for dataset, count in recipe.repeats.items():
+        if type(count) is not int or count < 1:
+            raise RecipeError(f"{name}, repeats.{dataset}: expected a whole number, 1 or more, not {count!r}")
+    for key in ("learning_rate", "gradient_clip"):
+        if not getattr(recipe, key) > 0:
+            raise RecipeError(f"{name}, {key}: expected more than 0, not {getattr(recipe, key)}")
+    for key in ("backbone_groups", "seed", "weight_decay", "early_stopping", "workers"):
+        if not getattr(recipe, key) >= 0:
+            raise RecipeError(f"{name}, {key}: expected 0 or more, not {getattr(recipe, key)}")
+    for key, limit in (("warmup_share", 1.0), ("dropout", 0.9999), ("drop_path_rate", 0.9999), ("ema_decay", 0.999999)):
+        if not 0 <= getattr(recipe, key) <= limit:
+            raise RecipeError(f"{name}, {key}: expected 0 to {limit}, not {getattr(recipe, key)}")
 
 
 def _with_losses(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,9 +237,18 @@ def _with_losses(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_augmentation(values: Any, where: str, plain: Augmentation) -> Augmentation:
-    """An augmentation from a table; ``plain`` has what it leaves out."""
+    """An augmentation from a table; ``plain`` has what it leaves out.
+
+    Raises:
+        RecipeError: when a key or value is not one.
+    """
     check_keys(values, [f.name for f in fields(Augmentation)], where)
-    return replace(plain, **{k: typed(v, getattr(plain, k), f"{where}.{k}") for k, v in values.items()})
+    found = replace(plain, **{k: typed(v, getattr(plain, k), f"{where}.{k}") for k, v in values.items()})
+    for key in values:
+        least, most = _AUGMENTED.get(key, (0, 1))
+        if not least <= getattr(found, key) <= most:
+            raise RecipeError(f"{where}.{key}: expected {least} to {most}, not {getattr(found, key)}")
+    return found
 
 
 def _stages(values: Any, where: str) -> tuple[Stage, ...]:
@@ -250,7 +280,7 @@ def _losses(values: Any, where: str) -> dict[str, Options]:
         if not isinstance(options, Mapping):
             raise RecipeError(f"{where}.{loss}: expected a table such as {{ weight = 0.5 }}, not {options!r}")
         weight = typed(options.get("weight", 1.0), 1.0, f"{where}.{loss}.weight")
-        if weight < 0:
+        if not weight >= 0:
             raise RecipeError(f"{where}.{loss}.weight: expected 0 or more, not {weight}")
         losses[loss] = {**options, "weight": weight}
     return losses

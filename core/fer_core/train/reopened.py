@@ -49,11 +49,10 @@ def reopen(model: Path, shards: Sequence[Shard], out: Path) -> ModelCard:
     """
     graph = _read(model)
     card = read_card(graph, str(model))
-    recipe = _trained_with(card)
+    recipe, steps = _trained_with(card)
     average = AveragedModel(reopened(graph, card, recipe, face_batches(shards, recipe.stages[-1].size_px)))
-    progress = Progress(step=int(card.training["steps"]))
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(out, recipe, card.geometry, progress, {"average": average.state_dict()}, [])
+    save_checkpoint(out, recipe, card.geometry, Progress(step=steps), {"average": average.state_dict()}, [])
     return card
 
 
@@ -78,7 +77,7 @@ def reopened(graph: onnx.ModelProto, card: ModelCard, recipe: Recipe, batches: I
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
     folded = [_folded(node, weights) for node in graph.graph.node if node.op_type == "Conv"]
     network = create_model(replace(recipe, imagenet=False), imagenet=False).eval()
-    if not isinstance(network, MultitaskNet) or None in folded:
+    if not isinstance(network, MultitaskNet) or not folded or None in folded:
         raise DataError(f"{card.name}: only networks with linear heads, in floating point, can be reopened")
     pairs = _pairs(network, recipe.stages[-1].size_px)
     kernels = [entry for entry in folded if entry is not None]
@@ -102,12 +101,13 @@ def _read(path: Path) -> onnx.ModelProto:
         raise DataError(f"{path}: is no ONNX model ({error}); give a file of fer-core export") from error
 
 
-def _trained_with(card: ModelCard) -> Recipe:
+def _trained_with(card: ModelCard) -> tuple[Recipe, int]:
+    """The recipe, and how many steps it went."""
     try:
-        return recipe_from_dict(card.training["recipe"], card.name)
-    except (KeyError, RecipeError) as error:
+        return recipe_from_dict(card.training["recipe"], card.name), int(card.training["steps"])
+    except (KeyError, TypeError, ValueError, RecipeError) as error:
         raise DataError(
-            f"{card.name}: its card names no recipe of this version ({error}); export the model again"
+            f"{card.name}: its card names no recipe of this version and its steps ({error}); export the model again"
         ) from error
 
 

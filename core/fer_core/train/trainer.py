@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,8 +18,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fer_core.data.dataset import ShardDataset, epoch_batches
 from fer_core.data.shards import Shard
+from fer_core.faces.align import CropGeometry
 from fer_core.files import replacing
 from fer_core.models.multitask import Outputs
+from fer_core.train.alignment import check_geometry, geometry_of
 from fer_core.train.amounts import limited
 from fer_core.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from fer_core.train.journal import Journal
@@ -24,6 +29,7 @@ from fer_core.train.networks import create_model, features_of, mean_state, set_m
 from fer_core.train.objective import Objective, Setting
 from fer_core.train.optimizers import learning_rate, parameter_groups
 from fer_core.train.parts import View, canonical_region, check, mixing_of, optimizer_of, sam_radius, sampler_of
+from fer_core.train.predecessors import check_predecessors
 from fer_core.train.processes import (
     accelerator_for,
     broadcast_buffers,
@@ -58,13 +64,15 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
 
     Raises:
         RecipeError: when a name or option of the recipe is not one, a data set that it limits is not there, the
-            checkpoint in ``out`` is of another recipe, the shards are aligned differently, or the data does not fill
-            one batch.
+            checkpoint in ``out`` is of another recipe, the shards, or a network to go on with, are of faces aligned
+            otherwise, a teacher never learned what it is to teach, the data does not fill one batch, or the recipe is
+            to be compiled and there is no compiler.
+        DataError: when a network to go on with cannot be read.
     """
     check(recipe)
     shards = limited(recipe, shards)
-    if any(shard.geometry != shards[0].geometry for shard in shards):
-        raise RecipeError("the shards differ in how their faces were aligned; prepare them anew, all in one way")
+    geometry = geometry_of(shards)
+    check_predecessors(recipe, geometry)
     out.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_for(recipe)
     torch.manual_seed(recipe.seed)
@@ -83,8 +91,7 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     optimizer = optimizer_of(recipe, parameter_groups([network, objective], recipe.weight_decay))
     model, optimizer = accelerator.prepare(network, optimizer)
     if recipe.compiled:
-        # One program a size: for any size at once, padding that follows the input takes many minutes to compile.
-        model = torch.compile(model, dynamic=False)
+        model = _compiled(model)
     sam = SAM(optimizer, sam_radius(recipe))
     mixing_at, order_of = mixing_of(recipe), sampler_of(recipe)(data, recipe)
     parts = {"model": network, "average": average, "optimizer": optimizer, "objective": objective}
@@ -96,15 +103,16 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
         states = {name: part.state_dict() for name, part in parts.items()}
         generators = generator_states()
         if accelerator.is_main_process:
-            save_checkpoint(path, recipe, shards[0].geometry, progress, states, generators)
+            save_checkpoint(path, recipe, geometry, progress, states, generators)
         accelerator.wait_for_everyone()
 
     if (out / CHECKPOINT).is_file():
-        progress = _resume(out / CHECKPOINT, recipe, parts, accelerator)
+        progress = _resume(out / CHECKPOINT, recipe, geometry, parts, accelerator)
     elif accelerator.process_index:
         torch.manual_seed(recipe.seed + accelerator.process_index)  # dropout of its own
 
     seen: ShardDataset | None = None  # what the stage sees: the data with its labels
+    compiled_for: set[int] = set()
     with Journal(
         out,
         progress.step,
@@ -126,6 +134,9 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
                     seen = _training_data(
                         recipe, taught(shards, share, kept, stage.taught_tasks) if share else shards, stage
                     )
+                if recipe.compiled and stage.size_px not in compiled_for:
+                    compiled_for.add(stage.size_px)
+                    journal.note(f"compiling for {stage.size_px} px: the first step may take some minutes")
             first = progress.step - epoch * steps_per_epoch
             for batch in epoch_batches(
                 seen,
@@ -245,6 +256,17 @@ def _answers_of(outputs: Outputs, rows: slice) -> Outputs:
     return Outputs(**chosen)
 
 
+def _compiled(model: nn.Module) -> Any:
+    compilers = {"win32": "cl", "darwin": "clang++"}
+    compiler = os.environ.get("CXX") or compilers.get(sys.platform, "g++")
+    if not shutil.which(compiler):
+        raise RecipeError(
+            f"compiled = true needs the C++ compiler {compiler}, which is not here; install it, or leave compiled out"
+        )
+    # One program a size: for any size at once, padding that follows the input takes many minutes to compile.
+    return torch.compile(model, dynamic=False)
+
+
 def _training_data(recipe: Recipe, shards: Sequence[Shard], stage: Stage) -> ShardDataset:
     region = canonical_region(shards[0].geometry) if "region" in recipe.losses else None
     augmentation = recipe.augmentation_of(stage)
@@ -258,10 +280,13 @@ def _monitored(recipe: Recipe, figures: Mapping[str, float | None]) -> float:
     return figure
 
 
-def _resume(path: Path, recipe: Recipe, parts: Mapping[str, Any], accelerator: Accelerator) -> Progress:
+def _resume(
+    path: Path, recipe: Recipe, geometry: CropGeometry, parts: Mapping[str, Any], accelerator: Accelerator
+) -> Progress:
     content = load_checkpoint(path)
     if recipe_from_dict(content["recipe"], str(path)) != recipe:
         raise RecipeError(f"{path} is a run of another recipe; name another --out, or delete it")
+    check_geometry(content["geometry"], geometry, path)
     if parts.keys() - content["states"].keys() or "progress" not in content:
         raise RecipeError(f"{path} is of an older version, or of another precision; name another --out, or delete it")
     for name, part in parts.items():

@@ -27,6 +27,7 @@ FIGURES = ("accuracy", "mean_class_accuracy", "ccc_valence", "ccc_arousal", "au_
 def validate(model: nn.Module, data: ShardDataset, device: torch.device, size_px: int) -> dict[str, float | None]:
     """``FIGURES`` of a split, of classes by the majority label; None where undefined, nothing when it is empty.
 
+    Labels of action units that a model made (``au_weight`` below 1) are left out: agreeing with it is no merit.
     Several processes each look at their share and all get the figures of the whole; so every process has to call it.
     """
     model.eval()
@@ -36,7 +37,8 @@ def validate(model: nn.Module, data: ShardDataset, device: torch.device, size_px
     for batch in ordered_batches(share, _BATCH) if len(share) else ():
         outputs = model(resized(batch, device, size_px))
         answers = (outputs.expression_logits, outputs.va, outputs.au_logits)
-        own.append(tuple(t.float().cpu().numpy() for t in (*answers, batch.votes, batch.va, batch.au)))
+        coded = torch.where(batch.au_weight >= 1, batch.au, torch.nan)  # (B, A)
+        own.append(tuple(t.float().cpu().numpy() for t in (*answers, batch.votes, batch.va, coded)))
     rows = gather_object(own)
     if not rows:
         return {}

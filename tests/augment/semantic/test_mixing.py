@@ -9,6 +9,7 @@ pytest.importorskip("timm", reason="training needs the extra 'train'")
 import torch
 
 from fer_core.augment.semantic.mixing import augment_some
+from fer_core.data.alignment import ALIGNMENTS
 from fer_core.data.dataset import Batch, ShardDataset
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.train import trainer
@@ -46,7 +47,7 @@ def file(toys, tmp_path) -> Path:
     path = tmp_path / "vae_gan.pt"
     content = {
         "recipe": {},
-        "geometry": {},
+        "geometry": toys.toy_faces().geometry.to_dict(),
         "size": asdict(toys.SIZE),
         "augmenter": augmenter.state_dict(),
     }
@@ -98,6 +99,12 @@ def test_sampler_expression_gives_the_last_epochs_as_they_are(toys):
     recipe = replace(TINY, sampler={"name": "expression", "original_epochs": 1})
     order_of = sampler_of(recipe)(ShardDataset([toys.toy_faces()], "train", None, 1), recipe)
     assert [order_of(epoch) is None for epoch in range(3)] == [False, False, True]
+
+
+def test_train_refuses_a_vae_gan_of_faces_aligned_otherwise(toys, file, tmp_path):
+    recipe = replace(TINY, mixing={"name": "semantic", "file": str(file)})
+    with pytest.raises(RecipeError, match=rf"{file}: of faces aligned otherwise than those of the shards"):
+        train(recipe, [replace(toys.toy_faces(), geometry=ALIGNMENTS["eyes"])], tmp_path / "out")
 
 
 def test_train_with_semantic_augmentation_resumes_bit_for_bit(toys, file, tmp_path, monkeypatch):

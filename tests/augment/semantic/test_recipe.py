@@ -55,6 +55,7 @@ def test_load_vae_gan_recipe_takes_overrides(tmp_path):
         ("batch_size = 0", "batch_size: expected 1 or more"),
         ("learning_rate = 0", "learning_rate: expected more than 0"),
         ("kl_weight = -1", "kl_weight: expected 0 or more"),
+        ("workers = -1", "workers: expected 0 or more"),
         ("kl_warmup_share = 2", "kl_warmup_share: expected 0 to 1"),
         ("colour = 1", "colour: expected bool"),
         ("[augmentation]\nblurr = 1", "did you mean 'blur'"),

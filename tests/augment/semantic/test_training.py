@@ -10,10 +10,13 @@ import torch
 from torch import nn
 
 from fer_core.augment.semantic import training
+from fer_core.augment.semantic.images import to_rgb, to_vae_gan
 from fer_core.augment.semantic.measuring import measure
 from fer_core.augment.semantic.recipe import VaeGanRecipe, shipped_vae_gans
-from fer_core.augment.semantic.sampling import load_augmenter
+from fer_core.augment.semantic.sampling import SemanticAugmenter, load_augmenter
 from fer_core.augment.semantic.training import CHECKPOINT, VAE_GAN, follow, train_vae_gan
+from fer_core.data.alignment import ALIGNMENTS
+from fer_core.data.shards import encode_crop
 from fer_core.labels import EXPRESSIONS
 from fer_core.losses.perceptual import PerceptualLoss
 from fer_core.models.backbones import create_backbone
@@ -135,6 +138,14 @@ def test_train_vae_gan_refuses_another_recipe_and_too_little_data(shards, whole_
         train_vae_gan(replace(TINY, batch_size=64), shards, tmp_path)
 
 
+def test_train_vae_gan_refuses_faces_aligned_otherwise(shards, whole_run, tmp_path):
+    other = replace(shards[0], geometry=ALIGNMENTS["eyes"])
+    with pytest.raises(RecipeError, match="the shards differ in how their faces were aligned"):
+        train_vae_gan(TINY, [*shards, other], tmp_path)
+    with pytest.raises(RecipeError, match=rf"{CHECKPOINT}: of faces aligned otherwise than those of the shards"):
+        train_vae_gan(TINY, [other], whole_run.parent)
+
+
 def test_train_vae_gan_learns_to_rebuild(shards, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_LOG_EVERY", 1)
     recipe = replace(TINY, width=4, latent=8, epochs=16, learning_rate=1e-2, momentum=0.5, ema_decay=0.8)
@@ -180,6 +191,31 @@ def test_perceptual_loss_takes_the_weights_of_a_file(tmp_path):
     assert torch.equal(first, second)
     with pytest.raises(RecipeError, match="no package with ImageNet weights is known for test_efficientnet"):
         original_perceptual_loss(replace(recipe, perceptual_weights=""))
+    with pytest.raises(RecipeError, match=r"perceptual_depths 9: depths must lie in 0\.\.4: \w+ gives 5 feature maps"):
+        original_perceptual_loss(replace(recipe, perceptual_depths=9))
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_measure_compares_reconstructions_with_what_the_generator_aims_at(toys, colour):
+    """Of a generator that remakes its input whatever the colours, the difference is 0."""
+    size = replace(toys.SIZE, size_px=32, channels=3 if colour else 1)
+    augmenter = Copying(size)
+    tint = np.array([200, 40, 90]) + np.arange(32 * 32).reshape(32, 32, 1) % 50
+    jpeg = encode_crop(tint.astype(np.uint8))
+    shard = toys.toy_faces()
+    found = measure(augmenter, [replace(shard, jpegs=[jpeg] * len(shard))], Bright(), 0.5, per_class=5)
+    assert found["l1"] < 1e-5
+
+
+class Copying(SemanticAugmenter):
+    """Gives the image back, as its generator would at best."""
+
+    def __init__(self, size):
+        super().__init__(size)
+        self.count.fill_(10)
+
+    def augment(self, image_rgb, label, strength, rng):
+        return to_rgb(to_vae_gan(image_rgb, self.size.size_px, self.size.channels), image_rgb.shape[-1])
 
 
 class Bright(nn.Module):

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fer_core.augment.semantic.images import resized
+from fer_core.augment.semantic.images import resized, to_vae_gan
 from fer_core.augment.semantic.sampling import SemanticAugmenter
 from fer_core.augment.semantic.sheets import faces_of_each
 from fer_core.data.shards import Shard
@@ -22,6 +22,7 @@ from fer_core.evaluate.frechet import frechet_distance
 from fer_core.evaluate.memorising import memorising
 from fer_core.evaluate.metrics import accuracy, mean_class_accuracy
 from fer_core.labels import EXPRESSIONS
+from fer_core.models.vae_gan import VaeGanSize
 from fer_core.train.networks import load_trained
 from fer_core.train.options import RecipeError
 from fer_core.train.recipe import recipe_from_dict
@@ -67,7 +68,8 @@ def measure(
 
     Returns:
         Counts (``faces``); ``fid`` to the training faces of held-out photographs, reconstructions and augmented
-        faces; ``l1`` of the reconstructions in 0..1, at the size of the generator; ``seen_as_labelled`` and
+        faces; ``l1`` of the reconstructions in 0..1, at the size and in the channels of the generator, as training has
+        it up to the factor 2; ``seen_as_labelled`` and
         ``mean_class_accuracy`` of the classifier on all of these; and ``memorising`` of the augmented faces
         (:mod:`fer_core.evaluate.memorising`).
     """
@@ -87,7 +89,7 @@ def measure(
                 note(split, part, own_label)
                 if split == "train":
                     remade = augmenter.augment(part, own_label, 0.0, rng)
-                    apart += _mean_difference(remade, part, augmenter.size.size_px)
+                    apart += _mean_difference(remade, part, augmenter.size)
                     note("remade", remade, own_label)
                     note("augmented", augmenter.augment(part, own_label, strength, rng), own_label)
 
@@ -107,10 +109,10 @@ def measure(
     }
 
 
-def _mean_difference(first: Tensor, second: Tensor, size_px: int) -> list[float]:
-    """(B,) mean absolute difference of crops in 0..255 at a size, in 0..1."""
-    difference = (resized(first, size_px) - resized(second, size_px).mean(dim=1, keepdim=True)).abs() / 255
-    values: list[float] = difference.mean(dim=(1, 2, 3)).tolist()
+def _mean_difference(first: Tensor, second: Tensor, size: VaeGanSize) -> list[float]:
+    """(B,) mean absolute difference of crops (B, 3, S, S) in 0..255 as the generator makes them, in 0..1."""
+    seen, aimed = (to_vae_gan(image_rgb, size.size_px, size.channels) for image_rgb in (first, second))
+    values: list[float] = ((seen - aimed).abs() / 2).mean(dim=(1, 2, 3)).tolist()
     return values
 
 

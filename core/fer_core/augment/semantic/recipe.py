@@ -180,6 +180,8 @@ def _check_ranges(recipe: VaeGanRecipe, name: str) -> None:
         "adversarial_weight",
         "sheet_strength",
         "samples",
+        "seed",
+        "workers",
     ):
         if not getattr(recipe, key) >= 0:
             raise RecipeError(f"{name}, {key}: expected 0 or more, not {getattr(recipe, key)}")

@@ -29,6 +29,7 @@ from fer_core.augment.semantic.sheets import write_samples, write_sheets
 from fer_core.data.dataset import ShardDataset, epoch_batches, ordered_batches
 from fer_core.data.samplers import expression_weights, sampled_batches
 from fer_core.data.shards import Shard
+from fer_core.faces.align import CropGeometry
 from fer_core.files import replacing
 from fer_core.labels import EXPRESSIONS
 from fer_core.losses.gaussian_kl import gaussian_kl, linear_warmup
@@ -36,6 +37,7 @@ from fer_core.losses.hinge import discriminator_hinge_loss, generator_hinge_loss
 from fer_core.losses.perceptual import PerceptualLoss
 from fer_core.models.backbones import create_backbone
 from fer_core.models.vae_gan import VaeGan, VaeGanSize
+from fer_core.train.alignment import check_geometry, geometry_of
 from fer_core.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from fer_core.train.journal import Journal
 from fer_core.train.networks import load_backbone
@@ -58,11 +60,13 @@ def train_vae_gan(recipe: VaeGanRecipe, shards: Sequence[Shard], out: Path) -> P
         ``out/vae_gan.pt``, for the mixing ``semantic`` of a classifier's recipe.
 
     Raises:
-        RecipeError: when the checkpoint in ``out`` is of another recipe, the data do not fill one batch, the
-            perceptual network has no weights, or several processes were started.
+        RecipeError: when the checkpoint in ``out`` is of another recipe, the shards are aligned differently or
+            otherwise than those of the checkpoint, the data do not fill one batch, the perceptual network has no
+            weights, or several processes were started.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RecipeError("a VAE-GAN trains in one process; start it without torchrun")
+    geometry = geometry_of(shards)
     out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
@@ -81,11 +85,11 @@ def train_vae_gan(recipe: VaeGanRecipe, shards: Sequence[Shard], out: Path) -> P
     optimizer = torch.optim.Adam(makers, lr=recipe.learning_rate, betas=betas)
     opponent = torch.optim.Adam(discriminator.parameters(), lr=recipe.discriminator_learning_rate, betas=betas)
     parts: dict[str, Any] = {"model": model, "average": average, "optimizer": optimizer, "opponent": opponent}
-    progress = _resume(out / CHECKPOINT, recipe, parts) if (out / CHECKPOINT).is_file() else Progress()
+    progress = _resume(out / CHECKPOINT, recipe, geometry, parts) if (out / CHECKPOINT).is_file() else Progress()
 
     def save() -> None:
         states = {name: part.state_dict() for name, part in parts.items()}
-        save_checkpoint(out / CHECKPOINT, recipe, shards[0].geometry, progress, states, [])
+        save_checkpoint(out / CHECKPOINT, recipe, geometry, progress, states, [])
 
     done_before = progress.step
     with Journal(out, progress.step, steps, recipe.batch_size, tensorboard=recipe.tensorboard, quiet=False) as journal:
@@ -168,7 +172,7 @@ def perceptual_loss(recipe: VaeGanRecipe) -> PerceptualLoss:
     """``P`` of eq. 3.
 
     Raises:
-        RecipeError: when the network is none, or has no weights.
+        RecipeError: when the network is none, or has no weights, or fewer feature maps.
     """
     try:
         network = create_backbone(recipe.perceptual_network, imagenet=not recipe.perceptual_weights)
@@ -176,7 +180,8 @@ def perceptual_loss(recipe: VaeGanRecipe) -> PerceptualLoss:
             load_backbone(network, Path(recipe.perceptual_weights))
         return PerceptualLoss(network, range(recipe.perceptual_depths))
     except (ValueError, RuntimeError) as error:
-        raise RecipeError(f"perceptual_network {recipe.perceptual_network}: {error}") from error
+        given = f"perceptual_network {recipe.perceptual_network}, perceptual_depths {recipe.perceptual_depths}"
+        raise RecipeError(f"{given}: {error}") from error
 
 
 @torch.no_grad()
@@ -266,7 +271,7 @@ def _orders(recipe: VaeGanRecipe, data: ShardDataset) -> tuple[Callable[[int], n
     return order, len(rated) // recipe.batch_size
 
 
-def _resume(path: Path, recipe: VaeGanRecipe, parts: dict[str, Any]) -> Progress:
+def _resume(path: Path, recipe: VaeGanRecipe, geometry: CropGeometry, parts: dict[str, Any]) -> Progress:
     content = load_checkpoint(path)
     try:
         before = vae_gan_recipe(content["recipe"], str(path))
@@ -274,6 +279,7 @@ def _resume(path: Path, recipe: VaeGanRecipe, parts: dict[str, Any]) -> Progress
         before = None
     if before is None or replace(before, samples=recipe.samples) != recipe:
         raise RecipeError(f"{path} is a run of another recipe; name another --out, or delete it")
+    check_geometry(content["geometry"], geometry, path)
     for name, part in parts.items():
         part.load_state_dict(content["states"][name])
     return Progress(**content["progress"])

@@ -1,0 +1,50 @@
+"""Finished networks that a recipe goes on with: they saw such crops, and a teacher learned what it is to teach.
+
+All are read before anything is trained, for a stage that asks for one may begin after hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from fer_core.augment.semantic.sampling import load_augmenter
+from fer_core.faces.align import CropGeometry
+from fer_core.train.alignment import check_geometry
+from fer_core.train.networks import read_trained
+from fer_core.train.options import RecipeError
+from fer_core.train.parts import TASK_NAMES, untaught_tasks
+from fer_core.train.recipe import TASKS, Recipe
+
+
+def check_predecessors(recipe: Recipe, geometry: CropGeometry) -> None:
+    """Reads the networks that a recipe starts from, is taught by or takes faces from.
+
+    Args:
+        recipe: whose files are there (:func:`fer_core.train.parts.check`).
+        geometry: of the shards.
+
+    Raises:
+        RecipeError: when one saw faces that were aligned otherwise, or is to teach what it never learned.
+        DataError: when one cannot be read.
+    """
+    tasks = {task for stage in recipe.stages if stage.taught_share for task in stage.taught_tasks}
+    if recipe.start:
+        check_geometry(read_trained(Path(recipe.start))[2]["geometry"], geometry, Path(recipe.start))
+    for place, file in enumerate(recipe.teachers):
+        _, own, content = read_trained(Path(file))
+        check_geometry(content["geometry"], geometry, Path(file))
+        _check_taught(own, tasks if place == 0 else tasks - {"au"}, f"teachers: {file}")  # units: the first alone
+    if not recipe.teachers:
+        _check_taught(recipe, tasks, "stages: the run's own network")
+    if recipe.mixing["name"] == "semantic":
+        file = recipe.mixing["file"]
+        check_geometry(load_augmenter(Path(file)).geometry, geometry, Path(file))
+
+
+def _check_taught(recipe: Recipe, tasks: Collection[str], teacher: str) -> None:
+    untaught = untaught_tasks(recipe)
+    unknown = [TASK_NAMES[task] for task in TASKS if task in tasks and TASK_NAMES[task] in untaught]
+    if unknown:
+        known = ", ".join(f'"{task}"' for task in TASKS if TASK_NAMES[task] not in untaught)
+        raise RecipeError(f"{teacher} never learned {', '.join(unknown)}; set taught_tasks = [{known}]")
