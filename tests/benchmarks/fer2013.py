@@ -80,6 +80,11 @@ def features_of(checkpoint: Path, shard: Shard, split: str) -> Floats:
     return np.concatenate(found)
 
 
+def unambiguous(table: list[dict[str, str]]) -> dict[str, Expression]:
+    """The old label of each picture whose copies all have the same one, by path; of rows of ``labels_merged.csv``."""
+    return {row["path"]: CODES[row["fer2013_label"]] for row in table if row["fer2013_ambiguous"] == "0"}
+
+
 def taught_anew(checkpoint: Path, shard: Shard, words: dict[str, int]) -> float:
     """Accuracy on test pictures of a classifier that learned the words of training pictures, on frozen features."""
     sides = {}
@@ -134,9 +139,7 @@ def main() -> None:
     right = probs[:, eight].argmax(axis=1)[valid] == winner[valid]
     print(f"\nFER+, majority of eight by its authors' rule, {valid.sum()} images: accuracy {right.mean():.4f}")
     if options.checkpoint and options.data:
-        clear_words = {
-            row["path"]: CLASSES.index(CODES[row["fer2013_label"]]) for row in table if row["fer2013_ambiguous"] == "0"
-        }
+        clear_words = {path: CLASSES.index(label) for path, label in unambiguous(table).items()}
         reached = taught_anew(options.checkpoint, Shard.load(options.data / f"{FERPLUS}.npz"), clear_words)
         print(f"a classifier of the old labels on the frozen features, without the ambiguous: accuracy {reached:.4f}")
 

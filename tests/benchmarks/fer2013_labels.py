@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from fer2013 import CODES
+from fer2013 import unambiguous
 
 from fer_core.data.archive import Archive
 from fer_core.data.readers.ferplus import NAME as FERPLUS
@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     columns = ["path", "fer2013_label", "fer2013_ambiguous"]
     table = read_table(Archive(options.root, FERPLUS).read("labels_merged.csv"), "labels_merged.csv", columns)
-    labels = {row["path"]: CODES[row["fer2013_label"]] for row in table if row["fer2013_ambiguous"] == "0"}
+    labels = unambiguous(table)
     options.out.mkdir(parents=True, exist_ok=True)
     for path in options.data.glob("*.npz"):
         if path.stem != FERPLUS:
