@@ -164,7 +164,7 @@ class FileAnnotator:
                     return True
                 if span_s is not None and result.time_s > span_s[1]:
                     return False
-                if result.index >= write_from and (span_s is None or result.time_s >= span_s[0]):
+                if result.index >= write_from and self._is_wanted(result.time_s):
                     recorder.write(result)
                 if video and frame.image_rgb_u8 is not None:
                     card = self.engine.card
@@ -172,6 +172,11 @@ class FileAnnotator:
                     video.write(picture, frame.time_s)
                 tally.add(result)
         return False
+
+    def _is_wanted(self, time_s: float) -> bool:
+        options = self.options
+        excluded = any(start_s <= time_s <= end_s for start_s, end_s in options.excluded_s)
+        return not excluded and (options.span_s is None or time_s >= options.span_s[0])
 
     @contextlib.contextmanager
     def _results(self, item: _Input) -> Iterator[Iterator[_Measured]]:
@@ -223,6 +228,7 @@ class FileAnnotator:
                 "device": options.device,
                 "video": options.video,
                 **({"span_s": list(options.span_s)} if options.span_s else {}),
+                **({"excluded_s": [list(span) for span in options.excluded_s]} if options.excluded_s else {}),
             },
             input_name=path.name,
             input_sha256=hash_input(path, files),

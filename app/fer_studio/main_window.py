@@ -46,6 +46,7 @@ class LazyPage(QWidget):
         if self.content is None:
             self.content = self._make()
             self._column.addWidget(self.content)
+            self.setFocusProxy(self.content)  # its keys work while the focus is in it
         return self.content
 
 
@@ -93,12 +94,14 @@ class MainWindow(QMainWindow):
         self._synthesis = self._add_lazy(_SYNTHESIS, "Synthesis", self._make_synthesis)
         pages = [page for page in (self._files, self._review, self._synthesis) if page is not None]
         steps = [self._make_timeline, *(page.get for page in pages)]
+        self._first = Ahead((_TIMELINE,), [self.live.timeline.open], self)
         self._ahead = Ahead((_FILES, _REVIEW, _SYNTHESIS, _SETTINGS, _ABOUT), steps, self)
         self._lay_out()
         self._make_actions()
         # Not before: the network and the camera are what the person waits for.
-        self.live.engine_ready.connect(self._ahead.begin)
-        self.live.controller.engine_failed.connect(self._ahead.begin)
+        self.live.engine_ready.connect(self._first.begin)
+        self.live.controller.engine_failed.connect(self._first.begin)
+        self._first.ended.connect(self._ahead.begin)
         self._ahead.ended.connect(self.settled)
         self.live.analysing_changed.connect(self._on_analysing)
         self.live.recording_opened.connect(self.review)
@@ -118,15 +121,15 @@ class MainWindow(QMainWindow):
 
     @Slot(list)
     def add_paths(self, paths: list[Path]) -> None:
-        """Queues files and shows the queue."""
-        if self._files is not None and paths:
+        """Queues files and shows the queue; a window that is closed begins nothing any more."""
+        if self._files is not None and paths and not self._closed:
             self._files.get().add_paths(paths)
             self.tabs.setCurrentWidget(self._files)
 
     @Slot(object, object)
     def review(self, csv: Path, media: Path) -> None:
-        """Opens a recording and shows it."""
-        if self._review is not None:
+        """Opens a recording and shows it; one that was ended by closing the window is not waited for."""
+        if self._review is not None and not self._closed:
             self._review.get().open(csv, media)
             self.tabs.setCurrentWidget(self._review)
 
@@ -231,10 +234,12 @@ class MainWindow(QMainWindow):
 
     # --- slots
 
-    @Slot(object, str, object)
-    def _on_layout_requested(self, media: Path, layout: str, span_s: tuple[float, float] | None) -> None:
-        if self._files is not None:
-            self._files.get().add_layout(media, layout, span_s)
+    @Slot(object, str, object, object)
+    def _on_layout_requested(
+        self, media: Path, layout: str, span_s: tuple[float, float] | None, excluded_s: tuple[tuple[float, float], ...]
+    ) -> None:
+        if self._files is not None and not self._closed:
+            self._files.get().add_layout(media, layout, span_s, excluded_s)
 
     @Slot(bool)
     def _on_analysing(self, on: bool) -> None:
@@ -324,6 +329,7 @@ class MainWindow(QMainWindow):
         if not self._closed:
             self._closed = True
             self.tabs.currentChanged.disconnect(self._on_tab)  # taken apart, Qt goes through the tabs once more
+        self._first.shutdown()
         self._ahead.shutdown()
         self.settings.save_layout("window", self.saveGeometry())
         self.live.shutdown()

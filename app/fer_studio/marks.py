@@ -26,7 +26,7 @@ class MarkKind(StrEnum):
     RANGE = "range"
     """Has its own rows in the summary."""
     EXCLUDED = "excluded"
-    """Left out of statistics and exports."""
+    """Left out of statistics and exported rows."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -42,6 +42,13 @@ class AnnotateOptions:
     existing: Existing = Existing.REFUSE
     span_s: tuple[float, float] | None = None
     """First and last time whose rows are written; what comes before is measured too, so that they are the same rows."""
+    excluded_s: tuple[tuple[float, float], ...] = ()
+    """First and last times between which no rows are written; all frames are measured, and are in the video."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether frames are left out. Some layouts do not tell which frame a row is of: no such run is resumed."""
+        return self.span_s is not None or bool(self.excluded_s)
 
     @property
     def baseline_file(self) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -140,8 +141,12 @@ class RecordingTail:
         return RowBatch(frame, times, face_id, status.astype(np.int8), expression.astype(np.int8), values)
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path, each: Callable[[], object] = lambda: None) -> Recording:
     """A native CSV as far as it is written.
+
+    Args:
+        path: of the file.
+        each: is called after every megabyte or so; what it raises ends the reading.
 
     Raises:
         RecordError: when it cannot be read or is no native CSV.
@@ -151,8 +156,9 @@ def read_recording(path: Path) -> Recording:
         while (chunk := tail.read()) is not None:
             recording = recording or recording_for(chunk.header)
             recording.extend(chunk.rows)
+            each()
     if recording is None:
-        reason = "is empty or has no whole line" if path.exists() else "cannot be read (there is no such file)"
+        reason = "is empty or has no whole line" if os.path.exists(path) else "cannot be read (there is no such file)"
         raise RecordError(path, reason, "annotate the input again")
     return recording
 

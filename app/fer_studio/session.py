@@ -35,7 +35,8 @@ _FIRST_CAPACITY = 256
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int8]
-Column = TypeVar("Column", Ints, Doubles, Codes)
+Bools = npt.NDArray[np.bool_]
+Column = TypeVar("Column", Ints, Doubles, Codes, Bools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,10 @@ class FaceSeries:
     """(n,) index into ``STATUSES``."""
     expression = _Filled[Codes]()
     """(n,) index of the strongest expression, ``NO_EXPRESSION`` where the face was not usable."""
+    corrected_expression = _Filled[Codes]()
+    """(n,) the same by the corrected probabilities."""
+    is_corrected = _Filled[Bools]()
+    """(n,) whether a baseline was subtracted; elsewhere the corrected values are the raw ones."""
 
     def __init__(self, columns: ValueColumns) -> None:
         self._columns = columns
@@ -146,6 +151,8 @@ class FaceSeries:
         self._time_s = Growing(np.float64)
         self._status = Growing(np.int8)
         self._expression = Growing(np.int8)
+        self._corrected_expression = Growing(np.int8)
+        self._is_corrected = Growing(np.bool_)
         self._values = Growing(np.float32, columns.width)
 
     def __len__(self) -> int:
@@ -156,13 +163,21 @@ class FaceSeries:
         self._position.extend(position[rows])
         self._time_s.extend(batch.time_s[rows])
         self._status.extend(batch.status[rows])
-        self._expression.extend(batch.expression[rows])
-        self._values.extend(batch.values[rows])
+        values, expression = batch.values[rows], batch.expression[rows]
+        raw, corrected = (values[:, self._columns.affect(which)] for which in (False, True))
+        is_corrected = np.isfinite(corrected[:, self._columns.expression_count]) & self._columns.with_baseline
+        corrected[~is_corrected] = raw[~is_corrected]
+        strongest = corrected[:, : self._columns.expression_count].argmax(axis=1)
+        self._expression.extend(expression)
+        self._corrected_expression.extend(np.where(is_corrected, strongest, expression))
+        self._is_corrected.extend(is_corrected)
+        self._values.extend(values)
 
     def forget(self, frames: int) -> None:
         """Drops the rows of the first frames of the recording; the others count from the frame after these."""
         rows = int(np.searchsorted(self.position, frames))
-        for column in (self._position, self._time_s, self._status, self._expression, self._values):
+        columns = (self._position, self._time_s, self._status, self._expression, self._values)
+        for column in (*columns, self._corrected_expression, self._is_corrected):
             column.drop(rows)
         self.position[:] -= frames
 
@@ -182,7 +197,7 @@ class FaceSeries:
         return self._values.view[:, 5:8]
 
     def probs(self, corrected: bool = False) -> Floats:
-        """(n, E) expression probabilities; ``corrected`` by the baseline, where there is one."""
+        """(n, E) expression probabilities; ``corrected`` by the baseline where there is one, else raw."""
         return self._affect(corrected)[:, : self._columns.expression_count]
 
     def valence(self, corrected: bool = False) -> Floats:
@@ -196,6 +211,12 @@ class FaceSeries:
     def units(self, corrected: bool = False) -> Floats:
         """(n, A) action-unit probabilities."""
         return self._affect(corrected)[:, self._columns.expression_count + 2 :]
+
+    @property
+    def baseline_share(self) -> float:
+        """Of the rows with values those that are corrected, 0..1; 0 without any."""
+        measured = np.count_nonzero(self.expression != NO_EXPRESSION)
+        return np.count_nonzero(self.is_corrected) / measured if measured else 0.0
 
     def row_at(self, position: int) -> int | None:
         """The row of a frame, None when the face has none there."""
@@ -213,7 +234,7 @@ class FaceSeries:
             Pose(*(float(v) for v in seen[5:8])),
             np.empty((0, 3), np.float32),
         )
-        corrected = self._affect_of(row, corrected=True) if self._columns.with_baseline else None
+        corrected = self._affect_of(row, corrected=True) if self.is_corrected[row] else None
         return FaceResult(face, self._affect_of(row, corrected=False), corrected)
 
     def _affect_of(self, row: int, corrected: bool) -> Affect | None:
@@ -291,6 +312,11 @@ class Recording:
     def faces(self) -> tuple[int, ...]:
         """Ids of all faces that were usable at some time, rising."""
         return tuple(sorted(face_id for face_id in self._faces if face_id != UNNAMED))
+
+    def baseline_shares(self) -> dict[int, float]:
+        """The faces whose neutral was subtracted, and in which share of their rows, above 0 and up to 1."""
+        shares = {face_id: self._faces[face_id].baseline_share for face_id in self.faces()}
+        return {face_id: share for face_id, share in shares.items() if share > 0.0}
 
     def series(self, face_id: int) -> FaceSeries:
         """The rows of one face; of ``UNNAMED`` those of faces seen in frames without a usable one.

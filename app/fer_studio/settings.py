@@ -28,6 +28,8 @@ class Preferences:
     show_boxes: bool = True
     show_mesh: bool = False
     show_axes: bool = False
+    show_timeline: bool = True
+    """Below the picture of the camera."""
     theme: str = "system"
     text_percent: int = 100
     """Size of texts, relative to what the system says."""

@@ -110,6 +110,13 @@ def explain_status(status: Status) -> str:
     return _STATUSES[status]
 
 
+def baseline_words(share: float) -> str:
+    """From which share of what was measured a neutral face was subtracted, 0..1; empty where from nothing."""
+    if share <= 0.0:
+        return ""
+    return "neutral baseline subtracted" if share >= 1.0 else "neutral baseline subtracted in part"
+
+
 def status_words(status: Status) -> str:
     """A status as people read it: ``too small``."""
     return status.value.replace("_", " ")

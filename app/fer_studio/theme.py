@@ -19,6 +19,8 @@ from fer_core.colours import OKABE_ITO
 from fer_core.labels import Expression
 
 _DARK_BELOW_LIGHTNESS = 128
+#: The luminance that has the same contrast with both.
+_AS_FAR_FROM_BLACK_AS_WHITE = 0.179
 
 
 class ThemeChoice(StrEnum):
@@ -105,6 +107,17 @@ def expression_colour(expression: str) -> QColor:
     """
     known = _EXPRESSION_COLOURS.get(expression)
     return known or QColor(*OKABE_ITO[zlib.crc32(expression.encode()) % len(OKABE_ITO)])
+
+
+def ink_on(colour: QColor) -> QColor:
+    """Black or white, whichever can be read on a colour (relative luminance of WCAG 2)."""
+    red, green, blue = (_linear(channel) for channel in (colour.redF(), colour.greenF(), colour.blueF()))
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return QColor("#000000") if luminance > _AS_FAR_FROM_BLACK_AS_WHITE else QColor("#ffffff")
+
+
+def _linear(channel: float) -> float:
+    return float(channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4)
 
 
 def theme_of(widget: QWidget) -> Theme:

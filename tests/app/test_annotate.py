@@ -79,6 +79,20 @@ def test_annotate_writes_every_layout(layout: str, media: Path, options: Options
     assert read_sidecar(outcome.recording.with_suffix(".json")).layout == layout
 
 
+def test_annotate_writes_no_rows_of_excluded_parts_and_shows_them_in_the_video(media: Path, options: Options) -> None:
+    whole, part = (
+        options(out_dir=options().out_dir / "whole"),
+        options(excluded_s=((0.08, 0.16), (0.6, 9.0)), video=True),
+    )
+    for chosen in (whole, part):
+        annotate_files([media / "clip.mp4"], chosen)
+    lines = (whole.out_dir / "clip.csv").read_bytes().splitlines()
+    kept = [n for n in range(FRAMES) if not (2 <= n <= 4 or n >= 15)]
+    assert (part.out_dir / "clip.csv").read_bytes().splitlines() == [lines[0], *(lines[1 + n] for n in kept)]
+    assert read_sidecar(part.out_dir / "clip.json").options["excluded_s"] == [[0.08, 0.16], [0.6, 9.0]]
+    assert len(pts_of(part.out_dir / "clip.annotated.mp4")) == FRAMES
+
+
 def test_annotate_takes_a_folder_of_images_in_order(media: Path, options: Options) -> None:
     (outcome,) = annotate_files([media / "stills"], options())
     assert (outcome.end, outcome.frames) == (End.DONE, 3)

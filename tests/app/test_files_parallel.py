@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,15 @@ from fer_core.infer.engine import Engine
 from fer_studio.annotate import annotate_files
 from fer_studio.engines import SharedEngine
 from fer_studio.file_run import FileAnnotator
+from fer_studio.files import queue_thread
 from fer_studio.files.job import Job, JobState
 from fer_studio.files.job_count import chosen_jobs, usual_jobs
 from fer_studio.files.pace import QueuePace, frames_left
 from fer_studio.files.placement import Reservations
 from fer_studio.files.workspace import FilesWorkspace
+from fer_studio.jobs import Task
 from fer_studio.options import AnnotateOptions
+from fer_studio.outcome import End, Listener, Outcome
 
 PATIENCE_MS = 120_000
 
@@ -33,7 +36,6 @@ PATIENCE_MS = 120_000
 @pytest.fixture
 def settings(tmp_path: Path) -> QSettings:
     settings = QSettings(str(tmp_path / "files.ini"), QSettings.Format.IniFormat)
-    settings.setValue("preferences/device", "cpu")
     settings.setValue("preferences/file_jobs", 2)
     return settings
 
@@ -109,6 +111,30 @@ def test_files_cancels_one_of_two_and_goes_on_with_the_other(
     qtbot.waitUntil(lambda: first.is_over, timeout=PATIENCE_MS)
     assert (first.state, first.frames) == (JobState.DONE, 1440)
     assert first.recording.read_bytes().startswith(kept)
+
+
+def test_files_measures_apart_on_the_device_of_the_shared_network(
+    qtbot: QtBot, workspace: FilesWorkspace, clips: list[Path], settings: QSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[AnnotateOptions] = []
+
+    class Worker:
+        def __init__(self, options: AnnotateOptions) -> None:
+            self.options = options
+
+        def run(self, task: Task, listener: Listener, should_stop: Callable[[], bool]) -> Outcome:
+            asked.append(self.options)
+            return Outcome(task.path, End.DONE)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(queue_thread, "SerialWorker", Worker)
+    settings.setValue("preferences/device", "cuda")  # the command line said otherwise
+    workspace.add_paths(clips)
+    qtbot.waitUntil(lambda: all(job.is_over for job in workspace.jobs), timeout=PATIENCE_MS)
+    assert len(asked) >= 2  # the last one may be alone
+    assert {options.device for options in asked} == {"cpu"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")

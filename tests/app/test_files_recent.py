@@ -47,6 +47,14 @@ def test_recent_leaves_out_what_is_gone_and_what_cannot_be_read(settings: QSetti
         assert recordings.all() == []
 
 
+def test_recent_leaves_out_what_cannot_be_looked_at(settings: QSettings, tmp_path: Path) -> None:
+    recordings = RecentRecordings(settings)
+    there = make_csv(tmp_path, "a.csv")
+    recordings.add(there, None)
+    recordings.add(tmp_path / f"{'n' * 300}.csv", None)  # no system has such names: asking for it is an error
+    assert [entry.csv for entry in recordings.all()] == [there]
+
+
 def test_recent_button_offers_what_was_added_meanwhile(qtbot: QtBot, settings: QSettings, tmp_path: Path) -> None:
     button = RecentButton(RecentRecordings(settings))
     qtbot.addWidget(button)

@@ -19,9 +19,12 @@ from fer_studio.annotate import annotate_files
 from fer_studio.engines import SharedEngine
 from fer_studio.file_run import FileAnnotator
 from fer_studio.files.job import Job, JobState, duration_text, split_problem
+from fer_studio.files.lanes import Lanes
 from fer_studio.files.placement import place_outputs
+from fer_studio.files.queue_thread import Order
 from fer_studio.files.table import NEWS, STATE
 from fer_studio.files.workspace import FilesWorkspace
+from fer_studio.jobs import _death
 from fer_studio.options import AnnotateOptions
 
 PATIENCE_MS = 60_000
@@ -33,7 +36,6 @@ Make = Callable[..., FilesWorkspace]
 @pytest.fixture
 def settings(tmp_path: Path) -> QSettings:
     settings = QSettings(str(tmp_path / "files.ini"), QSettings.Format.IniFormat)
-    settings.setValue("preferences/device", "cpu")
     settings.setValue("preferences/file_jobs", 1)
     return settings
 
@@ -185,6 +187,30 @@ def test_files_writes_the_rows_of_a_span_in_the_columns_of_another_tool(
     assert "0:00.2 to 0:00.6" in workspace.model.index(1, 0).data()
 
 
+def test_files_begins_the_rows_of_a_span_anew(qtbot: QtBot, make: Make, clip: Path) -> None:
+    workspace = make()
+    workspace.add_layout(clip, "facereader", (0.2, 0.6))  # its rows do not tell which frame they are of
+    wait(qtbot, workspace)
+    (job,) = workspace.jobs
+    assert job.recording is not None
+    whole, sidecar = job.recording.read_bytes(), job.recording.with_suffix(".json")
+    job.recording.write_bytes(whole[: whole.rindex(b"\n", 0, -200) + 1])
+    sidecar.write_text(sidecar.read_text().replace('"complete": true', '"complete": false'))
+    job.state = JobState.CANCELLED
+    assert cell(workspace, 0, NEWS).endswith("Retry begins anew")
+    workspace.retry_selected()
+    wait(qtbot, workspace)
+    assert (job.state, job.recording.read_bytes()) == (JobState.DONE, whole)
+
+
+def test_files_asks_for_no_rows_of_excluded_ranges(make: Make, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[Order] = []
+    monkeypatch.setattr(Lanes, "submit", lambda lanes, order: orders.append(order))
+    make().add_layout(clip, "openface", (0.1, 0.9), ((0.2, 0.3),))
+    assert (orders[0].options.span_s, orders[0].options.excluded_s) == ((0.1, 0.9), ((0.2, 0.3),))
+    assert orders[0].options.is_partial
+
+
 def test_files_says_why_the_network_cannot_be_used(qtbot: QtBot, make: Make, clip: Path) -> None:
     def broken() -> Engine:
         raise ModelError("a.onnx: cannot be loaded as an ONNX model")
@@ -267,6 +293,22 @@ def test_place_outputs_steps_aside_for_files_of_others(tmp_path: Path, clip: Pat
     assert place_outputs(clip, annotator).recording == tmp_path / "clip-3.csv"
 
 
+def test_place_outputs_leaves_a_folder_that_cannot_be_looked_at_to_the_writer(
+    tmp_path: Path, clip: Path, model: Path
+) -> None:
+    folder = tmp_path / ("n" * 300)  # no system has such names: asking for it is an error
+    annotator = FileAnnotator(AnnotateOptions(out_dir=folder, device="cpu"), Engine(model, "cpu"), None)
+    assert place_outputs(clip, annotator).recording == folder / "clip.csv"
+
+
+def test_files_rows_grow_with_the_text(make: Make, clip: Path) -> None:
+    table = make()._table
+    font = table.font()
+    font.setPointSizeF(3 * font.pointSizeF())
+    table.setFont(font)
+    assert table.verticalHeader().defaultSectionSize() > table.fontMetrics().height()
+
+
 def test_job_knows_rate_and_time_left_only_when_they_can_be_known() -> None:
     job = Job(1, Path("a.mp4"), state=JobState.RUNNING)
     assert duration_text(job.left_s) == ""
@@ -282,3 +324,7 @@ def test_job_problem_speaks_of_the_window() -> None:
         "cannot be written (No space left)",
         "free some space or choose another folder for results",
     )
+    for exit_code in (-9, 1):
+        job.problem = f"a.mp4: {_death(exit_code)}"
+        assert split_problem(job)[1].endswith("choose fewer files at once in the settings, then press Retry to go on")
+        assert "--" not in "".join(split_problem(job))

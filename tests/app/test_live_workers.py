@@ -16,7 +16,7 @@ from fer_core.media.errors import MediaError
 from fer_core.types import Frame, MediaInfo
 from fer_studio.live.camera_choice import FILE_PREFIX
 from fer_studio.workers.abandon import Abandoned, any_left, call_abandonable
-from fer_studio.workers.capture import CameraRequest, Captured, CaptureThread
+from fer_studio.workers.capture import CameraOpener, CameraRequest, Captured, CaptureThread
 from fer_studio.workers.mailbox import Mailbox
 from fer_studio.workers.meter import RateMeter
 
@@ -141,7 +141,7 @@ def capture(
     open_source: Callable[[CameraRequest], FakeCamera] | None = None,
 ) -> CaptureThread:
     box = Mailbox() if mailbox is None else mailbox
-    return CaptureThread(CameraRequest("0"), 1, box, open_source=open_source or (lambda request: camera))
+    return CaptureThread(CameraRequest("0"), 1, box, opener=CameraOpener(open_source or (lambda request: camera)))
 
 
 def end(thread: CaptureThread) -> None:
@@ -220,6 +220,41 @@ def test_capture_stops_while_a_driver_hangs_in_opening_and_closes_what_opens_lat
     assert not camera.closed.is_set()
     release.set()
     assert camera.closed.wait(10)
+
+
+def test_capture_opens_a_camera_after_a_call_that_was_given_up_has_let_go_of_it(qtbot: QtBot) -> None:
+    """A driver would refuse it as if another program had it."""
+    release, happened, slow = threading.Event(), [], FakeCamera()
+
+    class SlowlyClosed(FakeCamera):
+        def close(self) -> None:
+            happened.append("let go")
+            super().close()
+
+    def open_source(request: CameraRequest) -> FakeCamera:
+        happened.append(f"opened {request.spec}")
+        if len(happened) == 1:
+            release.wait(20)
+            return SlowlyClosed()
+        return slow
+
+    opener, box = CameraOpener(open_source), Mailbox[Captured]()
+    first, second, other = (CaptureThread(CameraRequest(s), 1, box, opener=opener) for s in ("0", "0", "1"))
+    first.start()
+    qtbot.waitUntil(lambda: happened == ["opened 0"], timeout=10_000)
+    end(first)
+    second.start()
+    other.start()  # nobody holds this one
+    qtbot.waitUntil(lambda: other.rate.count > 3, timeout=10_000)
+    assert happened == ["opened 0", "opened 1"]
+    end(second)  # also while it waits
+    third = CaptureThread(CameraRequest("0"), 1, box, opener=opener)
+    third.start()
+    release.set()
+    qtbot.waitUntil(lambda: third.rate.count > 3, timeout=10_000)
+    assert happened == ["opened 0", "opened 1", "let go", "opened 0"]
+    end(other)
+    end(third)
 
 
 def test_capture_stops_while_the_camera_gives_nothing(qtbot: QtBot) -> None:

@@ -27,6 +27,7 @@ from fer_studio.engines import SharedEngine
 from fer_studio.live.camera_choice import DEMO_NAME, CameraChoice, choices, choose, file_choice
 from fer_studio.live.controller import LiveState, LiveStats
 from fer_studio.live.workspace import LiveWorkspace
+from fer_studio.marks import MarkKind, load_marks, marks_path
 from fer_studio.settings import Settings
 from fer_studio.workers.capture import CameraRequest
 
@@ -96,10 +97,11 @@ def test_camera_choices_are_what_was_asked_then_cameras_then_the_demo() -> None:
     found = choices([CameraInfo(0, "Same"), CameraInfo(1, "Same"), CameraInfo(2, "Other")], asked)
     assert [c.name for c in found] == ["clip.mp4", "Same (0)", "Same (1)", "Other", DEMO_NAME]
     assert [c.spec for c in found[:4]] == ["file:/a/clip.mp4", "0", "1", "2"]
-    assert choose(found, asked, "Other") == 0
-    assert choose(found, None, "Other") == 3
-    assert choose(found, None, "gone") == 0
-    assert choose([], None, "") == -1
+    assert choose(found, "Other", "clip.mp4") == 3
+    assert choose(found, "gone", "clip.mp4", "Other") == 0
+    assert choose(found, "gone", "Other") == 3
+    assert choose(found, "gone") == 0
+    assert choose([], "Other") == -1
 
 
 def test_live_without_a_camera_says_so_and_offers_the_demo(make: Make, qtbot: QtBot) -> None:
@@ -161,9 +163,12 @@ def tool_button(workspace: LiveWorkspace, name: str):
 
 
 def test_live_records_video_and_rows_together(live: LiveWorkspace, tmp_path: Path, qtbot: QtBot) -> None:
+    live.timeline.open()
     live.toolbar.record.trigger()
     qtbot.waitUntil(lambda: live.toolbar.record.isChecked() and live.controller.recording, timeout=PATIENCE_MS)
     count = live.controller._analysis.rate.count
+    qtbot.waitUntil(lambda: live.controller._analysis.rate.count > count + 4, timeout=PATIENCE_MS)
+    qtbot.keyClick(live, Qt.Key.Key_M)
     qtbot.waitUntil(lambda: live.controller._analysis.rate.count > count + 8, timeout=PATIENCE_MS)
     with qtbot.waitSignal(live.controller.recording_saved, timeout=PATIENCE_MS) as saved:
         live.toolbar.record.trigger()
@@ -172,6 +177,10 @@ def test_live_records_video_and_rows_together(live: LiveWorkspace, tmp_path: Pat
     rows = list(read_native(paths.csv))
     assert paths.frames == len({row.frame for row in rows}) >= 5
     assert read_header(paths.csv).with_baseline
+    (mark,) = load_marks(marks_path(paths.csv))
+    assert (mark.name, mark.kind) == ("marker 1", MarkKind.POINT)
+    assert min(abs(row.time_s - mark.start_s) for row in rows) < 1e-6  # that of a frame
+    assert live.timeline.view.marks.marks[0].name == mark.name
     with FileCamera(paths.video) as video:
         assert video.info.frame_count == paths.frames
     assert str(paths.csv.parent) in live.notice.text
@@ -207,6 +216,18 @@ def test_live_neutral_is_subtracted_shown_and_reset(live: LiveWorkspace, qtbot: 
     live.toolbar._reset.trigger()
     qtbot.waitUntil(lambda: live.status.text("baseline") == "", timeout=PATIENCE_MS)
     assert not live.panel._note.isVisible()
+
+
+def test_live_neutral_ends_with_the_network_that_measured_it(
+    live: LiveWorkspace, settings: Settings, qtbot: QtBot
+) -> None:
+    live.controller._analysis.baseline_changed.emit((1,))
+    assert live.status.text("baseline") == "baseline: face 1"
+    with qtbot.waitSignal(live.engine_ready, timeout=PATIENCE_MS):
+        settings.change(max_faces=2)
+    assert live.status.text("baseline") == ""
+    assert not live.panel._note.isVisible()
+    assert not live.toolbar._reset.isEnabled()
 
 
 def test_live_neutral_of_a_lost_face_says_what_to_do(live: LiveWorkspace, qtbot: QtBot) -> None:
@@ -278,6 +299,48 @@ def test_live_camera_that_is_unplugged_completes_the_recording_and_can_be_starte
     assert not workspace._lit
     qtbot.mouseClick(button(workspace, "Try again"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: workspace.controller.state is LiveState.RUNNING, timeout=PATIENCE_MS)
+
+
+def test_live_camera_is_opened_again_by_its_name_and_nothing_in_its_place(
+    make: Make, settings: Settings, long_clip: Path, qtbot: QtBot
+) -> None:
+    there = [CameraInfo(0, "HD Cam")]
+    sources = iter([BreaksOff(long_clip), FileCamera(long_clip, loop=True)])
+    opened: list[str] = []
+
+    def open_source(request: CameraRequest) -> FileCamera:
+        opened.append(request.spec)
+        there.clear()  # it will be unplugged
+        return next(sources)
+
+    workspace = make(lister=lambda: list(there), open_source=open_source)
+    qtbot.waitUntil(lambda: workspace.toolbar.choice is not None, timeout=PATIENCE_MS)
+    workspace.toolbar.start.trigger()
+    qtbot.waitUntil(lambda: "HD Cam: stopped giving pictures" in message(workspace), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: workspace.toolbar.choice.name == DEMO_NAME, timeout=PATIENCE_MS)
+    qtbot.mouseClick(button(workspace, "Try again"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "HD Cam is not there. Plug it in" in message(workspace), timeout=PATIENCE_MS)
+    assert (opened, settings.preferences.camera) == (["0"], "HD Cam")
+    there[:] = [CameraInfo(0, "Other"), CameraInfo(2, "HD Cam")]
+    qtbot.mouseClick(button(workspace, "Try again"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: workspace.controller.state is LiveState.RUNNING, timeout=PATIENCE_MS)
+    assert (opened, settings.preferences.camera) == (["0", "2"], "HD Cam")
+    assert workspace.toolbar.choice.name == "HD Cam"
+
+
+def test_live_camera_that_was_picked_stays_when_the_list_is_refreshed(
+    make: Make, long_clip: Path, qtbot: QtBot
+) -> None:
+    asked = CameraChoice("asked", f"file:{long_clip}", loop=True)
+    workspace = make(asked, lister=lambda: CAMERAS, open_source=lambda request: FileCamera(long_clip, loop=True))
+    box = workspace.findChild(QComboBox)
+    qtbot.waitUntil(lambda: box.count() == 4, timeout=PATIENCE_MS)
+    assert box.currentText() == "asked"
+    box.setCurrentIndex(2)
+    box.activated.emit(2)
+    with qtbot.waitSignal(workspace.cameras.listed, timeout=PATIENCE_MS):
+        workspace.cameras.refresh()
+    assert box.currentText() == "Narrow"
 
 
 def test_live_recording_on_a_full_disk_stops_says_so_and_keeps_what_it_has(

@@ -180,6 +180,29 @@ def test_window_reviews_a_live_recording_when_it_ends(
     qtbot.waitUntil(lambda: bool(window._review.get().recording), timeout=PATIENCE_MS)
 
 
+def test_window_that_is_closed_begins_nothing_any_more(open_window: Open, tmp_path: Path) -> None:
+    window = open_window()
+    QApplication.processEvents()
+    window.close()
+    window.live.recording_opened.emit(tmp_path / "late.csv", tmp_path / "late.mp4")
+    window.add_paths([tmp_path / "late.mp4"])
+    window._on_layout_requested(tmp_path / "late.mp4", "openface", None, ())
+    assert (window._review.content, window._files.content) == (None, None)
+
+
+def test_window_gives_the_keys_to_the_tab_that_is_opened(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    window = open_window()
+    with qtbot.waitSignal(window.settled, timeout=PATIENCE_MS):
+        window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    review = window._review.get()
+    qtbot.keyClick(window, Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)
+    assert window.focusWidget() is review
+    window.tabs.setCurrentIndex(1)
+    window.review(tmp_path / "gone.csv", tmp_path / "gone.mp4")
+    assert window.focusWidget() is review
+
+
 def test_window_text_grows_with_the_setting_and_back(open_window: Open) -> None:
     window = open_window()
     size, width_px = window.font().pointSizeF(), window.live.toolbar.sizeHint().width()

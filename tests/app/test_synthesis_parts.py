@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from fer_core.augment.affect3d.sequence import write_image
@@ -19,11 +21,14 @@ from fer_core.media.errors import MediaError
 from fer_core.types import Affect, Pose
 from fer_studio.engines import SharedEngine
 from fer_studio.synthesis.asked import Asked
+from fer_studio.synthesis.export_bar import Exportable, SynthesisExportBar
+from fer_studio.synthesis.expression_buttons import IntensitySlider
 from fer_studio.synthesis.fit_runner import problem_of
 from fer_studio.synthesis.fitted import FittedPhoto
 from fer_studio.synthesis.fitter import PhotoFitter, PhotoProblem, is_neutral
 from fer_studio.synthesis.photograph import MAX_SIDE_PX, built_in_portrait, photograph, read_photograph
 from fer_studio.synthesis.player import SequencePlayer
+from fer_studio.synthesis.remembered import Remembered
 from fer_studio.synthesis.renderer import PREVIEW_BUDGET_S, PreviewLevel
 
 PATIENCE_MS = 20_000
@@ -123,6 +128,39 @@ def test_asked_says_what_plays(photo: FittedPhoto) -> None:
     assert Asked(expression="fear", intensity=0.5).describe() == "fear, intensity 50%"
     half = Asked(expression="fear", intensity=0.5).weights(photo.model)
     np.testing.assert_allclose(2 * half, Asked(expression="fear").weights(photo.model), atol=1e-6)
+
+
+def test_remembered_paths_that_cannot_be_looked_at_are_not_there(tmp_path: Path) -> None:
+    remembered = Remembered(QSettings(str(tmp_path / "studio.ini"), QSettings.Format.IniFormat))
+    remembered.remember(photograph=tmp_path / "gone.png", export_folder=tmp_path)
+    assert (remembered.photograph, remembered.export_folder) == (None, tmp_path)
+    impossible = tmp_path / ("n" * 300)  # no system has such names: asking for it is an error
+    remembered.remember(photograph=impossible, export_folder=impossible)
+    assert (remembered.photograph, remembered.export_folder) == (None, None)
+
+
+def test_intensity_keeps_room_for_its_figures_when_the_text_grows(qtbot: QtBot) -> None:
+    slider = IntensitySlider(1.5)
+    qtbot.addWidget(slider)
+    font = slider.font()
+    font.setPointSizeF(2 * font.pointSizeF())
+    slider.setFont(font)
+    assert slider._value.width() >= slider._value.fontMetrics().horizontalAdvance("150 %")
+
+
+def test_export_replaces_no_file_whose_name_was_not_typed(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.png").write_text("mine")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *asked: (str(tmp_path / "mine"), ""))
+    shown = SimpleNamespace(photograph=SimpleNamespace(path=None, name="me.png"))
+    store = QSettings(str(tmp_path / "studio.ini"), QSettings.Format.IniFormat)
+    exports = SynthesisExportBar(lambda: Exportable(shown, np.zeros(1, np.float32), None), Remembered(store))
+    qtbot.addWidget(exports)
+    with qtbot.waitSignal(exports.failed) as caught:
+        exports.image.trigger()
+    assert "mine.png: exists already; give its whole name to replace it" in caught.args[0]
+    assert (exports.busy, (tmp_path / "mine.png").read_text()) == (False, "mine")
 
 
 def test_player_leaves_frames_out_rather_than_being_late(qtbot: QtBot) -> None:

@@ -12,6 +12,7 @@ from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_studio.labels import Labels
 from fer_studio.marks import MarkKind, load_marks
 from fer_studio.session import NO_EXPRESSION, Recording, RowBatch
+from fer_studio.theme import expression_colour, ink_on
 from fer_studio.views.decimate import polyline, runs
 from fer_studio.views.timeline import Timeline
 from fer_studio.views.timeline_text import clock_text
@@ -135,7 +136,7 @@ def test_timeline_follows_what_is_measured_now(qtbot: QtBot) -> None:
     recording = Recording(EXPRESSIONS, ACTION_UNITS)
     timeline.set_recording(recording)
     recording.extend(batch(0, 25))
-    qtbot.waitUntil(lambda: timeline.view_s == (pytest.approx(-2.0), pytest.approx(1.0)))
+    qtbot.waitUntil(lambda: timeline.view_s == (pytest.approx(0.0), pytest.approx(3.0)))
     recording.extend(batch(25, 75))
     qtbot.waitUntil(lambda: timeline.view_s == (pytest.approx(1.0), pytest.approx(4.0)))
     assert timeline.cursor_s == pytest.approx(4.0)
@@ -316,3 +317,13 @@ def test_timeline_keeps_what_pan_does_not_change_as_pictures(timeline: Timeline,
     qtbot.waitUntil(lambda: [text for _, text in axis._tickLevels[0]] == ["face 1"])
     timeline.set_recording(None)
     qtbot.waitUntil(lambda: axis._tickLevels == [[]])
+
+
+def test_timeline_names_expressions_in_ink_that_can_be_read(timeline: Timeline, qtbot: QtBot) -> None:
+    codes = range(len(EXPRESSIONS))
+    timeline.set_recording(recorded(*(batch(100 * code, 100, expression=code) for code in codes)))
+    names = timeline.plots.ribbon._names
+    qtbot.waitUntil(lambda: len(names) == len(codes))
+    for item in names:
+        ground = expression_colour(item.textItem.toPlainText())
+        assert item.textItem.defaultTextColor().rgb() == ink_on(ground).rgb()

@@ -19,6 +19,7 @@ from fer_studio.theme import (
     ThemeFollower,
     check_box_palette_of,
     expression_colour,
+    ink_on,
     palette_of,
     theme_of,
 )
@@ -50,6 +51,11 @@ def test_expression_colour_tells_expressions_apart() -> None:
     colours = [expression_colour(name) for name in EXPRESSIONS]
     for a, b in itertools.combinations(colours, 2):
         assert max(abs(x - y) for x, y in zip(a.getRgb(), b.getRgb(), strict=True)) >= 40
+
+
+def test_ink_can_be_read_on_every_expression() -> None:
+    for name in EXPRESSIONS:
+        assert contrast(ink_on(expression_colour(name)), expression_colour(name)) >= 4.5, name
 
 
 def test_expression_colour_of_an_unknown_label_is_always_the_same() -> None:

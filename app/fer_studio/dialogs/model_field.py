@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Slot
@@ -51,7 +52,7 @@ class ModelField(QWidget):
     def missing(self) -> str:
         """The chosen file, when it is not there; else empty."""
         model = self.chosen
-        return "" if not model or model in SHIPPED_MODELS or Path(model).is_file() else model
+        return "" if not model or model in SHIPPED_MODELS or os.path.isfile(model) else model
 
     @Slot()
     def _on_browse(self) -> None:

@@ -41,6 +41,8 @@ class Job:
     layout: str = NATIVE
     span_s: tuple[float, float] | None = None
     """Of the rows that are wanted; None is all."""
+    excluded_s: tuple[tuple[float, float], ...] = ()
+    """Parts whose rows are not wanted."""
     state: JobState = JobState.WAITING
     frames: int = 0
     frame_count: int | None = None
@@ -51,6 +53,11 @@ class Job:
     """The file with the rows, from the moment it is begun."""
     problem: str = ""
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether not all rows are wanted."""
+        return self.span_s is not None or bool(self.excluded_s)
 
     @property
     def is_over(self) -> bool:

@@ -22,7 +22,6 @@ from fer_studio.options import AUTO_BASELINE, NO_BASELINE, AnnotateOptions
 
 _FOLDER, _FACES, _SMOOTH = "files/results_folder", "files/max_faces", "files/smooth_s"
 _BASELINE, _VIDEO = "files/baseline", "files/video"
-_DEVICE = "preferences/device"
 _MOST_FACES = 20
 _MOST_SMOOTHING_S = 5.0
 
@@ -75,13 +74,12 @@ class OptionBar(QWidget):
         self.changed.emit()
 
     def annotate_options(self, layout: str) -> AnnotateOptions:
-        """As the command line would make them of the same choices."""
+        """As the command line would make them of the same choices; those of network and device are made elsewhere."""
         return AnnotateOptions(
             layout=layout,
             max_faces=self._faces.value(),
             smooth_s=round(self._smooth.value(), 2),
             baseline=str(self._baseline.currentData()),
-            device=str(self._settings.value(_DEVICE, "auto") or "auto"),
             video=self._video.isChecked(),
         )
 

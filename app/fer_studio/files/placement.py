@@ -8,6 +8,7 @@ found again, and is loaded instead of measured.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Collection, Iterator
 from itertools import count
@@ -76,10 +77,10 @@ def place_outputs(path: Path, annotator: FileAnnotator, taken: Collection[Path] 
         outputs = Outputs(folder / f"{name}{suffix}", folder / f"{name}{ANNOTATED_SUFFIX}")
         if outputs.recording in taken:
             continue
-        if not any(target.exists() for target in outputs.written(with_video=True)):
+        if not any(os.path.lexists(target) for target in outputs.written(with_video=True)):
             return outputs
         now = now or annotator.record(path)  # it hashes the input
-        if outputs.recording.exists() and _is_of(outputs.sidecar, now):
+        if os.path.exists(outputs.recording) and _is_of(outputs.sidecar, now):
             return outputs
     raise AssertionError("unreachable: count does not end")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from fer_core.infer.engine import Engine
+from fer_core.infer.engine import PROVIDERS, Engine
 from fer_core.media.errors import MediaError
 from fer_core.record.errors import RecordError
 from fer_studio.file_run import FileAnnotator, unexpected
@@ -22,6 +22,7 @@ from fer_studio.outcome import End, Outcome
 from fer_studio.workers.abandon import Abandoned, call_abandonable
 from fer_studio.workers.priority import give_way
 
+_DEVICES = {provider: device for device, provider in PROVIDERS.items()}
 #: After this long without an answer a job that should end is left behind (a file on a network that is gone).
 _PATIENCE_S = 1.5
 
@@ -33,7 +34,7 @@ class Order:
     number: int
     path: Path
     options: AnnotateOptions
-    """Its ``out_dir`` and ``existing`` are set here."""
+    """Its ``out_dir``, ``existing``, ``device`` and ``model`` are set here."""
     folder: Path | None
     """For results; None is beside the input."""
     apart: bool = False
@@ -131,13 +132,19 @@ class QueueThread(QThread):
 
     def _annotate(self, order: Order, engine: Engine) -> Outcome:
         folder = results_folder(order.path, order.folder)
-        options = replace(order.options, out_dir=folder, existing=Existing.RESUME)
+        options = replace(
+            order.options,
+            out_dir=folder,
+            existing=Existing.OVERWRITE if order.options.is_partial else Existing.RESUME,
+            device=_DEVICES[engine.provider],
+            model=engine.path,
+        )
         annotator = FileAnnotator(options, engine, None)
         with self._reservations.place(order.path, annotator) as outputs:
             self.placed.emit(order.number, outputs.recording)
             if not order.apart:
                 return annotator.annotate(order.path, outputs, self._tally, self._should_stop)
-            worker = self._worker_for(replace(options, model=engine.path))
+            worker = self._worker_for(options)
             return worker.run(Task(order.number, order.path, outputs), self._tally, self._should_stop)
 
     def _worker_for(self, options: AnnotateOptions) -> SerialWorker:

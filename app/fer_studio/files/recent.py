@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ class RecentRecordings:
 
     def all(self) -> list[Recent]:
         """At most a dozen."""
-        return [entry for entry in self._stored() if entry.csv.exists()]
+        return [entry for entry in self._stored() if os.path.exists(entry.csv)]
 
     def add(self, csv: Path, media: Path | None) -> None:
         """Puts one on top."""

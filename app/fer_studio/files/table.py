@@ -92,6 +92,7 @@ def cell_text(job: Job, column: int) -> str:
         if job.layout == NATIVE:
             return job.path.name
         part = f", {clock_text(job.span_s[0], 1)} to {clock_text(job.span_s[1], 1)}" if job.span_s else ""
+        part += ", without excluded ranges" if job.excluded_s else ""
         return f"{job.path.name}  ({job.layout} columns{part})"
     if column == STATE:
         return _state_text(job)
@@ -102,7 +103,8 @@ def cell_text(job: Job, column: int) -> str:
     if job.state is JobState.FAILED:
         return "; ".join(part for part in split_problem(job) if part)
     if job.state is JobState.CANCELLED and job.recording is not None and job.frames:
-        return f"{job.frames} frames are kept in {job.recording.name}; Retry goes on from there"
+        again = "Retry begins anew" if job.is_partial else "Retry goes on from there"
+        return f"{job.frames} frames are kept in {job.recording.name}; {again}"
     if job.is_over and job.recording is not None:
         return "; ".join([f"{job.frames} frames in {job.recording.parent.name}/{job.recording.name}", *job.notes])
     return ""

@@ -32,7 +32,6 @@ from fer_studio.files.queue_thread import Order
 from fer_studio.files.queue_view import QueueView
 from fer_studio.files.recent import RecentButton, RecentRecordings
 from fer_studio.files.table import JOB_ROLE, QueueModel
-from fer_studio.options import Existing
 from fer_studio.outcome import Outcome
 
 _TICK_MS = 200
@@ -94,15 +93,22 @@ class FilesWorkspace(QWidget):
             self._review_at_once = jobs[0]
         self._go_on()
 
-    def add_layout(self, media: Path, layout: str, span_s: tuple[float, float] | None = None) -> None:
+    def add_layout(
+        self,
+        media: Path,
+        layout: str,
+        span_s: tuple[float, float] | None = None,
+        excluded_s: tuple[tuple[float, float], ...] = (),
+    ) -> None:
         """Queues another analysis of a medium whose results are written in the columns of another tool.
 
         Args:
             media: what is analysed.
             layout: the other tool.
             span_s: first and last time whose rows are written; None writes all.
+            excluded_s: first and last times between which no rows are written.
         """
-        self._add([media], layout, span_s)
+        self._add([media], layout, span_s, excluded_s)
         self._go_on()
 
     def shutdown(self) -> bool:
@@ -221,8 +227,14 @@ class FilesWorkspace(QWidget):
         page.recent_chosen.connect(self.open_recording)
         return page
 
-    def _add(self, paths: Sequence[Path], layout: str, span_s: tuple[float, float] | None = None) -> list[Job]:
-        jobs = [Job(self._next_number + i, path, layout, span_s) for i, path in enumerate(paths)]
+    def _add(
+        self,
+        paths: Sequence[Path],
+        layout: str,
+        span_s: tuple[float, float] | None = None,
+        excluded_s: tuple[tuple[float, float], ...] = (),
+    ) -> list[Job]:
+        jobs = [Job(self._next_number + i, path, layout, span_s, excluded_s) for i, path in enumerate(paths)]
         self._next_number += len(jobs)
         if jobs:
             self.model.add(jobs)
@@ -249,9 +261,7 @@ class FilesWorkspace(QWidget):
         job.state = JobState.RUNNING
         job.frame_count = None
         self._running[job.number] = job
-        options = self.options.annotate_options(job.layout)
-        if job.span_s is not None:  # some layouts do not tell which frame a row is of, so nothing can be resumed
-            options = replace(options, span_s=job.span_s, existing=Existing.OVERWRITE)
+        options = replace(self.options.annotate_options(job.layout), span_s=job.span_s, excluded_s=job.excluded_s)
         self._lanes.submit(Order(job.number, job.path, options, self.options.folder, apart))
 
     @Slot(int, object)

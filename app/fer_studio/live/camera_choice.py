@@ -45,13 +45,10 @@ def choices(cameras: Sequence[CameraInfo], asked: CameraChoice | None) -> list[C
     return found
 
 
-def choose(found: Sequence[CameraChoice], asked: CameraChoice | None, remembered: str) -> int:
-    """Index of the entry to select: asked for, else remembered by name, else the first; -1 when there is none."""
+def choose(found: Sequence[CameraChoice], *wanted: str) -> int:
+    """Index of the entry to select: the first of the wanted names that is there, else 0; -1 when there is none."""
     names = [choice.name for choice in found]
-    for name in (asked.name if asked else "", remembered):
-        if name in names:
-            return names.index(name)
-    return 0 if found else -1
+    return next((names.index(name) for name in wanted if name in names), 0 if found else -1)
 
 
 def _name(camera: CameraInfo, cameras: Sequence[CameraInfo]) -> str:

@@ -11,7 +11,7 @@ from fer_studio.live.camera_choice import CameraChoice, choices
 from fer_studio.workers.abandon import Abandoned, call_abandonable
 from fer_studio.workers.control import Cancelled, Control
 from fer_studio.workers.libraries import load_libraries
-from fer_studio.workers.tasks import Tasks
+from fer_studio.workers.tasks import Task, Tasks
 
 if TYPE_CHECKING:
     from fer_core.media.camera import CameraInfo
@@ -39,12 +39,13 @@ class CameraFinder(QObject):
         self._asked = asked
         self._lister = lister
         self._tasks = Tasks(self)
+        self._newest: Task | None = None
 
     @Slot()
     def refresh(self) -> None:
-        """``found`` or ``failed`` follows."""
-        task = self._tasks.make("listing cameras", self._work)
-        task.succeeded.connect(self.found)
+        """``found`` or ``failed`` follows; a list that was asked for before, and comes later, is out of date."""
+        task = self._newest = self._tasks.make("listing cameras", self._work)
+        task.succeeded.connect(self._on_succeeded)
         task.failed.connect(self._on_failed)
         self._tasks.start(task)
 
@@ -60,5 +61,11 @@ class CameraFinder(QObject):
         return choices(cameras, self._asked)
 
     @Slot(object)
+    def _on_succeeded(self, found: list[CameraChoice]) -> None:
+        if self.sender() is self._newest:
+            self.found.emit(found)
+
+    @Slot(object)
     def _on_failed(self, error: Exception) -> None:
-        self.failed.emit(str(error) or type(error).__name__)
+        if self.sender() is self._newest:
+            self.failed.emit(str(error) or type(error).__name__)

@@ -13,7 +13,14 @@ from PySide6.QtCore import QObject, QThread, Signal, Slot
 from fer_core.types import MediaInfo
 from fer_studio.live.record_thread import RecordThread
 from fer_studio.workers.analysis import AnalysisThread, EngineFactory, LiveResult
-from fer_studio.workers.capture import CameraRequest, Captured, CaptureThread, OpenSource, open_live_source
+from fer_studio.workers.capture import (
+    CameraOpener,
+    CameraRequest,
+    Captured,
+    CaptureThread,
+    OpenSource,
+    open_live_source,
+)
 from fer_studio.workers.mailbox import Mailbox
 
 if TYPE_CHECKING:
@@ -73,7 +80,7 @@ class LiveController(QObject):
     ) -> None:
         super().__init__(parent)
         self._engine_factory = engine_factory
-        self._open_source = open_source
+        self._opener = CameraOpener(open_source)
         self._frames: Mailbox[Captured] = Mailbox()
         self._results: Mailbox[LiveResult] = Mailbox()
         self._capture: CaptureThread | None = None
@@ -126,7 +133,7 @@ class LiveController(QObject):
         self._session += 1
         self._frames.clear()
         self._results.clear()
-        capture = CaptureThread(request, self._session, self._frames, self, self._open_source)
+        capture = CaptureThread(request, self._session, self._frames, self, self._opener)
         capture.opened.connect(self._on_opened)
         capture.failed.connect(self._on_camera_failed)
         capture.ended.connect(self._on_camera_ended)
@@ -171,6 +178,11 @@ class LiveController(QObject):
         recorder.start()
         self._analysis.record_to(recorder)
         self.recording_changed.emit(True)
+
+    def mark(self, time_s: float, name: str) -> None:
+        """Notes a moment, in the time of the camera, in what is being recorded."""
+        if self._recorder is not None:
+            self._recorder.mark(time_s, name)
 
     def stop_recording(self) -> None:
         """``recording_saved`` or ``recording_failed`` follows."""
@@ -270,6 +282,7 @@ class LiveController(QObject):
         if analysis is not None:
             analysis.deleteLater()
         self.engine = None
+        self.baseline_changed.emit(())  # what was subtracted ended with it
         if was_stopped:
             self._start_analysis()
 

@@ -115,6 +115,7 @@ class FaceChips(QWidget):
         for position, face_id in enumerate(ids, start=1):
             button = QPushButton(str(face_id))
             button.setCheckable(True)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the workspace
             button.setToolTip(f"Show the values of face {face_id} (key {face_id})")
             button.setAccessibleName(f"select face {face_id}")
             button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)

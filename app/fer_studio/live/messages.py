@@ -42,6 +42,16 @@ class LiveMessages(QObject):
                 "Plug one in and refresh the list (Ctrl+F5), or press Start to see the demo clip in its place.",
             )
 
+    def camera_sought(self, name: str) -> None:
+        """The list is looked through for it, once more."""
+        self._video.message(f"Looking for {name} ...")
+
+    @Slot(str)
+    def camera_missing(self, name: str) -> None:
+        """It shall be opened again, and is not in the list."""
+        self._camera_failed = True
+        self._video.message(f"{name} is not there.", "Plug it in and try again, or choose another camera.", retry=True)
+
     def camera_opening(self, name: str) -> None:
         """It may take a few seconds."""
         self._camera_failed = False

@@ -18,6 +18,7 @@ from fer_studio.workers.priority import give_way
 
 if TYPE_CHECKING:
     from fer_core.infer.engine import Engine
+    from fer_studio.live.recording_files import RecordingFiles
 
 #: Pictures that may wait for the disk: a second or two of a small picture, less of a large one.
 _QUEUE_BYTES = 96 << 20
@@ -51,6 +52,7 @@ class RecordThread(QThread):
         picture_bytes = max(1, 3 * info.width_px * info.height_px)
         frames = min(max(_QUEUE_BYTES // picture_bytes, _LEAST_FRAMES), _MOST_FRAMES)
         self._queue: queue.Queue[_Item | None] = queue.Queue(frames)
+        self._marks: queue.SimpleQueue[tuple[float, str]] = queue.SimpleQueue()
         self._over = threading.Event()
 
     def offer(self, frame: Frame, result: FrameResult, should_stop: Callable[[], bool]) -> None:
@@ -61,6 +63,10 @@ class RecordThread(QThread):
             except queue.Full:
                 continue
             return
+
+    def mark(self, time_s: float, name: str) -> None:
+        """Notes a moment, in the time of the camera; returns at once."""
+        self._marks.put((time_s, name))
 
     def finish(self) -> None:
         """No more frames come: write those that wait and complete the files. Returns at once."""
@@ -77,6 +83,8 @@ class RecordThread(QThread):
             self.begun.emit(files.paths.csv.parent)
             while (item := self._next()) is not None:
                 files.write(*item)
+                self._write_marks(files)
+            self._write_marks(files)
             paths = files.close()
         except (RecordError, MediaError) as error:
             self._over.set()
@@ -88,6 +96,10 @@ class RecordThread(QThread):
             self.failed.emit(f"It cannot be written ({type(error).__name__}: {error}); record again")
         else:
             self.saved.emit(paths)
+
+    def _write_marks(self, files: RecordingFiles) -> None:
+        while not self._marks.empty():
+            files.mark(*self._marks.get())
 
     def _next(self) -> _Item | None:
         """The next frame; None when it is over and nothing waits."""

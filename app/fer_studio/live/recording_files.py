@@ -20,6 +20,7 @@ from fer_core.record.errors import RecordError, write_error
 from fer_core.record.layouts import make_layout
 from fer_core.record.sidecar import RunRecord, sidecar_path, utc_now, write_sidecar
 from fer_core.types import Frame, FrameResult, MediaInfo
+from fer_studio.marks import Mark, MarkKind, Marks, marks_path, save_marks
 
 if TYPE_CHECKING:
     from fer_core.infer.engine import Engine
@@ -84,6 +85,7 @@ class RecordingFiles:
             self._csv.close()
             raise
         self._first_s: float | None = None
+        self._marks: Marks = ()
 
     @property
     def paths(self) -> RecordingPaths:
@@ -103,6 +105,16 @@ class RecordingFiles:
         # Rows first: they are what cannot be made again.
         self._csv.write(replace(result, index=self._csv.frames, time_s=time_s))
         self._video.write(frame.image_rgb_u8, time_s)
+
+    def mark(self, time_s: float, name: str) -> None:
+        """Notes a moment, in the time of the camera, where review looks for marks.
+
+        Raises:
+            RecordError: it cannot be written; the marks before stay.
+        """
+        at_s = max(time_s - self._first_s, 0.0) if self._first_s is not None else 0.0
+        self._marks = (*self._marks, Mark(at_s, at_s, name, MarkKind.POINT))
+        save_marks(marks_path(self._csv_path), self._marks)
 
     def close(self, *, complete: bool = True) -> RecordingPaths:
         """Completes all files.

@@ -70,11 +70,14 @@ class SidePanel(QWidget):
         else:
             self.plane.show_point(time_s, point.valence, point.arousal)
 
-    def show_baselines(self, faces: Sequence[int]) -> None:
-        """Whose neutral is subtracted; the views mark the raw value beside the corrected one."""
-        ids = ", ".join(map(str, faces))
-        self._note.setText(f"Neutral baseline of face {ids} is subtracted; ticks show raw values." if faces else "")
-        self._note.setVisible(bool(faces))
+    def show_baselines(self, faces: Sequence[int], *, partly: bool = False) -> None:
+        """Whose neutral is subtracted, ``partly`` not everywhere; the views mark the raw value beside the corrected."""
+        ids, part = ", ".join(map(str, faces)), " in part of the recording" if partly else ""
+        note = f"Neutral baseline of face {ids} is subtracted{part}; ticks show raw values." if faces else ""
+        if note == self._note.text():
+            return
+        self._note.setText(note)
+        self._note.setVisible(bool(note))
         self.plane.clear()  # a trail must not jump from raw to corrected values
 
     def clear(self) -> None:

@@ -46,6 +46,7 @@ class LiveToolbar(QWidget):
 
     refresh_requested = Signal()
     camera_chosen = Signal()
+    resolution_chosen = Signal()
     start_stop_requested = Signal()
     pause_toggled = Signal(bool)
     record_toggled = Signal(bool)
@@ -53,7 +54,7 @@ class LiveToolbar(QWidget):
     neutral_reset_requested = Signal()
     smoothing_changed = Signal(float)
     view_changed = Signal()
-    """Mirror, boxes, mesh, axes or the order of the bars."""
+    """Mirror, boxes, mesh, axes, timeline or the order of the bars."""
 
     def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -136,7 +137,7 @@ class LiveToolbar(QWidget):
             self._resolutions.addItem(f"{width_px} x {height_px}" if width_px else "Camera's size")
         wanted = (preferences.width_px, preferences.height_px)
         self._resolutions.setCurrentIndex(RESOLUTIONS.index(wanted) if wanted in RESOLUTIONS else 0)
-        self._resolutions.activated.connect(self._on_camera_activated)
+        self._resolutions.activated.connect(self._on_resolution_activated)
         self._row.addWidget(self._cameras)
         self._row.addWidget(self._button(refresh, words=False))
         self._row.addWidget(self._resolutions)
@@ -187,10 +188,11 @@ class LiveToolbar(QWidget):
         menu = QMenu(self)
         self._view_actions: dict[str, QAction] = {}
         for name, spec in {
-            "mirror": _Spec("Mirror", explain("mirror"), "M", checkable=True),
+            "mirror": _Spec("Mirror", explain("mirror"), "F", checkable=True),
             "show_boxes": _Spec("Boxes", "Box, id and apparent expression of every face", "B", checkable=True),
             "show_mesh": _Spec("Mesh", explain("mesh"), "K", checkable=True),
             "show_axes": _Spec("Pose axes", explain("pose axes"), "A", checkable=True),
+            "show_timeline": _Spec("Timeline", "The course of what was measured", "T", checkable=True),
             "sorted_bars": _Spec("Sort expressions by value", "Highest bar on top", "O", checkable=True),
         }.items():
             action = self._action(spec)
@@ -240,6 +242,11 @@ class LiveToolbar(QWidget):
     def _on_camera_activated(self, index: int) -> None:
         del index
         self.camera_chosen.emit()
+
+    @Slot(int)
+    def _on_resolution_activated(self, index: int) -> None:
+        del index
+        self.resolution_chosen.emit()
 
     @Slot(int)
     def _on_smoothing(self, value: int) -> None:

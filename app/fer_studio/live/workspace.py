@@ -1,4 +1,5 @@
-"""The live workspace: shows the newest picture with its results, and passes on what the person wants."""
+"""The live workspace: shows the newest picture with its results and how they came about, and passes on what the
+person wants."""
 
 from __future__ import annotations
 
@@ -6,16 +7,18 @@ import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.types import MediaInfo
 from fer_studio.labels import Labels
-from fer_studio.live.camera_choice import FILE_PREFIX, CameraChoice, choices, choose
-from fer_studio.live.camera_finder import CameraFinder, CameraLister, list_cameras
+from fer_studio.live.camera_choice import CameraChoice
+from fer_studio.live.camera_finder import CameraLister, list_cameras
+from fer_studio.live.camera_picker import CameraPicker
 from fer_studio.live.controller import LiveController, LiveState
 from fer_studio.live.indicators import StatusLine
+from fer_studio.live.live_timeline import LiveTimeline
 from fer_studio.live.messages import LiveMessages
 from fer_studio.live.selection import FaceSelection
 from fer_studio.live.side_panel import SidePanel
@@ -40,7 +43,7 @@ _LATENCY_MEMORY = 0.1
 
 
 class LiveWorkspace(QWidget):
-    """Toolbar, video, side panel and status line around a :class:`LiveController`."""
+    """Toolbar, video, side panel, timeline and status line around a :class:`LiveController`."""
 
     analysing_changed = Signal(bool)
     engine_ready = Signal(object)
@@ -60,7 +63,6 @@ class LiveWorkspace(QWidget):
         super().__init__(parent)
         self._settings = settings
         self._asked = asked
-        self._finder = CameraFinder(asked, lister, self)
         self._latency_ms: float | None = None
         self._faces = 0
         self._lit = False
@@ -70,8 +72,10 @@ class LiveWorkspace(QWidget):
         self.selection = FaceSelection()
         labels = Labels(EXPRESSIONS, ACTION_UNITS)  # until the model says otherwise
         self.toolbar = LiveToolbar(settings.preferences)
+        self.cameras = CameraPicker(self.toolbar, settings, asked, lister, self)
         self.video = VideoView(labels)
         self.panel = SidePanel(labels)
+        self.timeline = LiveTimeline(labels)
         self.notice = NoticeBar("message of the live view")
         self.messages = LiveMessages(self.video, self.notice, self)
         self.status = StatusLine()
@@ -91,21 +95,24 @@ class LiveWorkspace(QWidget):
     def begin(self) -> None:
         """Loads the network and looks for cameras; to be called when the window can be seen."""
         self._on_load_requested()
-        self._finder.refresh()
+        self.cameras.refresh()
         if self._asked is not None:
             self.start()
 
     @Slot()
     def start(self) -> None:
         """Opens the chosen camera."""
-        choice = self.toolbar.choice or self._asked
+        choice = self.cameras.pick()
         if choice is None:
             self.messages.no_camera()
-            return
-        if choice is not self._asked:
-            self._settings.change(camera=choice.name)
+        else:
+            self._open(choice)
+
+    @Slot(object)
+    def _open(self, choice: CameraChoice) -> None:
         width_px, height_px = self.toolbar.resolution
         self._forget_faces()
+        self.timeline.begin()
         self.messages.camera_opening(choice.name)
         self.controller.start(CameraRequest(choice.spec, width_px or None, height_px or None, None, choice.loop))
 
@@ -115,7 +122,8 @@ class LiveWorkspace(QWidget):
         self._status_timer.stop()
         self._settings.save_layout("live", self._splitter.saveState())
         self._settings.save_layout("live panel", self.panel.layout_state())
-        return all([self.controller.shutdown(), self._finder.shutdown()])
+        self._settings.save_layout("live timeline", self._rows.saveState())
+        return all([self.controller.shutdown(), self.cameras.shutdown()])
 
     # --- building
 
@@ -136,20 +144,36 @@ class LiveWorkspace(QWidget):
         if not state.isEmpty():
             self._splitter.restoreState(state)
         self.panel.restore_layout(self._settings.layout("live panel"))
+        self._rows = QSplitter(Qt.Orientation.Vertical)
+        self._rows.setChildrenCollapsible(False)
+        self._rows.addWidget(self._splitter)
+        self._rows.addWidget(self.timeline)
+        self._rows.setStretchFactor(0, 1)
+        state = self._settings.layout("live timeline")
+        if not state.isEmpty():
+            self._rows.restoreState(state)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addWidget(self.toolbar)
-        outer.addWidget(self._splitter, 1)
+        outer.addWidget(self._rows, 1)
         outer.addWidget(self.status)
         self.addActions(self.toolbar.keyboard_actions())
+        mark = QAction("Mark", self, shortcut=QKeySequence("M"))
+        mark.setToolTip("Mark this moment in the timeline, and in what is recorded")
+        mark.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        mark.triggered.connect(self._on_mark)
+        self.addAction(mark)
 
     def _connect(self) -> None:
-        bar, control = self.toolbar, self.controller
-        bar.refresh_requested.connect(self._finder.refresh)
-        self._finder.found.connect(self._on_cameras)
-        self._finder.failed.connect(self._on_cameras_failed)
+        bar, control, cameras = self.toolbar, self.controller, self.cameras
+        cameras.listed.connect(self._on_listed)
+        cameras.none_found.connect(self._on_no_camera)
+        cameras.missing.connect(self.messages.camera_missing)
+        cameras.failed.connect(self.messages.list_failed)
+        cameras.found_again.connect(self._open)
         bar.camera_chosen.connect(self._on_camera_chosen)
+        bar.resolution_chosen.connect(self._on_resolution_chosen)
         bar.start_stop_requested.connect(self._on_start_stop)
         bar.pause_toggled.connect(self._on_pause)
         bar.record_toggled.connect(self._on_record)
@@ -169,8 +193,10 @@ class LiveWorkspace(QWidget):
         control.recording_saved.connect(self._on_saved)
         control.recording_failed.connect(self.messages.recording_failed)
         self.video.face_selected.connect(self._on_face_chosen)
-        self.video.retry_requested.connect(self.start)
+        self.video.retry_requested.connect(self._on_retry)
         self.panel.face_chosen.connect(self._on_face_chosen)
+        self.timeline.face_selected.connect(self._on_face_chosen)
+        self.timeline.mark_pressed.connect(self._on_mark)
         self.messages.review_requested.connect(self.recording_opened)
         self.messages.load_requested.connect(self._on_load_requested)
         self._settings.changed.connect(self._on_settings)
@@ -199,11 +225,12 @@ class LiveWorkspace(QWidget):
         selected = self.selection.face_id
         self.video.selected_face = selected
         self.panel.show_face(selected, face, result.time_s, [f.face.face_id for f in result.faces])
+        self.timeline.add(result)
         self.toolbar.show_calibration(shown.calibration)
         self._measured_s = time.perf_counter()
         self._light(True)
         if selected != before:
-            self._show_state()
+            self._show_selected()
 
     @Slot()
     def _on_status(self) -> None:
@@ -230,13 +257,22 @@ class LiveWorkspace(QWidget):
 
     @Slot()
     def _on_camera_chosen(self) -> None:
-        choice = self.toolbar.choice
+        choice = self.cameras.pick()
+        if choice is not None and self.controller.state is not LiveState.STOPPED:
+            self._open(choice)
+
+    @Slot()
+    def _on_resolution_chosen(self) -> None:
         width_px, height_px = self.toolbar.resolution
         self._settings.change(width_px=width_px, height_px=height_px)
-        if choice is not None and choice is not self._asked:
-            self._settings.change(camera=choice.name)
-        if self.controller.state is not LiveState.STOPPED:
-            self.start()
+        if self.cameras.wanted is not None and self.controller.state is not LiveState.STOPPED:
+            self._open(self.cameras.wanted)
+
+    @Slot()
+    def _on_retry(self) -> None:
+        if self.cameras.wanted is not None:
+            self.messages.camera_sought(self.cameras.wanted.name)
+            self.cameras.seek()
 
     @Slot(bool)
     def _on_pause(self, paused: bool) -> None:
@@ -247,8 +283,7 @@ class LiveWorkspace(QWidget):
         if not on:
             self.controller.stop_recording()
             return
-        choice = self.toolbar.choice
-        options = {"camera": choice.name if choice else ""}
+        options = {"camera": self.cameras.wanted.name if self.cameras.wanted else ""}
         self.controller.start_recording(self._settings.preferences.recordings_path, options)
         self._show_state()
 
@@ -274,7 +309,13 @@ class LiveWorkspace(QWidget):
     def _on_face_chosen(self, face_id: int) -> None:
         self.selection.choose(face_id)
         self.video.selected_face = face_id
-        self._show_state()
+        self._show_selected()
+
+    @Slot()
+    def _on_mark(self) -> None:
+        mark = self.timeline.mark()
+        if mark is not None:
+            self.controller.mark(mark.start_s, mark.name)
 
     @Slot(object, object)
     def _on_settings(self, before: Preferences, now: Preferences) -> None:
@@ -289,6 +330,7 @@ class LiveWorkspace(QWidget):
         self.video.show_boxes = preferences.show_boxes
         self.video.show_mesh = preferences.show_mesh
         self.video.show_axes = preferences.show_axes
+        self.timeline.setVisible(preferences.show_timeline)
         self.panel.expressions.sorted_by_value = preferences.sorted_bars
         if self.panel.plane.trail_s != preferences.trail_s:  # setting it forgets the trail
             self.panel.plane.trail_s = preferences.trail_s
@@ -321,7 +363,7 @@ class LiveWorkspace(QWidget):
     @Slot(str, str, str)
     def _on_camera_failed(self, source: str, reason: str, remedy: str) -> None:
         self.messages.camera_failed(source, reason, remedy)
-        self._finder.refresh()  # plugged in again, it may have another number
+        self.cameras.refresh()
 
     @Slot()
     def _on_camera_ended(self) -> None:
@@ -332,6 +374,7 @@ class LiveWorkspace(QWidget):
         labels = Labels(engine.card.expressions, engine.card.action_units)
         self.video.set_labels(labels)
         self.panel.set_labels(labels)
+        self.timeline.begin(labels)
         self._forget_faces()
         self.status.message.setText("")
         self.status.show_device(engine.provider, engine.threads)
@@ -371,19 +414,14 @@ class LiveWorkspace(QWidget):
 
     # --- cameras
 
-    @Slot(object)
-    def _on_cameras(self, found: list[CameraChoice]) -> None:
-        self.toolbar.show_cameras(found, choose(found, self._asked, self._settings.preferences.camera))
-        real = any(not choice.spec.startswith(FILE_PREFIX) for choice in found)
-        if not real and self.controller.state is LiveState.STOPPED:
-            self.messages.no_camera()
+    @Slot()
+    def _on_listed(self) -> None:
         self._show_state()
 
-    @Slot(str)
-    def _on_cameras_failed(self, problem: str) -> None:
-        self.toolbar.show_cameras(choices([], self._asked), 0)
-        self.messages.list_failed(problem)
-        self._show_state()
+    @Slot()
+    def _on_no_camera(self) -> None:
+        if self.controller.state is LiveState.STOPPED:
+            self.messages.no_camera()
 
     # --- common
 
@@ -400,6 +438,10 @@ class LiveWorkspace(QWidget):
         self.toolbar.show_calibration(None)
         self._latency_ms = None
         self._faces = 0
+
+    def _show_selected(self) -> None:
+        self.timeline.select(self.selection.face_id)
+        self._show_state()
 
     def _show_state(self) -> None:
         self.toolbar.show_state(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QApplication, QComboBox, QTabBar, QWidget
 
 from fer_studio.marks import MarkKind
 from fer_studio.review.follower import Follower
@@ -18,6 +18,8 @@ from fer_studio.theme import Theme
 from fer_studio.views.timeline import Timeline
 
 _SKIP_S = 1.0
+_ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+_ENDS = (Qt.Key.Key_Home, Qt.Key.Key_End)
 
 
 class ReviewCommands(QObject):
@@ -39,6 +41,7 @@ class ReviewCommands(QObject):
         self._player, self._follower = player, follower
         self._timeline, self._presenter = timeline, presenter
         self._signs: dict[QAction, str] = {}
+        self._of_recording: list[QAction] = []
         add = self._add
         self._play = add("Play", "Space", "Play or pause", player.toggle, "play")
         self.looping = add("Loop", "L", "Repeat the selection, or all", self.on_loop, "loop", checkable=True)
@@ -57,7 +60,9 @@ class ReviewCommands(QObject):
         next_mark = add("Next mark", "Ctrl+Right", "To the next mark", self._on_next_mark)
         marker = add("Mark", "M", "Set a marker at the cursor", self._on_add_marker)
         self._range = add("Range", "R", "Make the selection a range with its own statistics", self._on_add_range)
-        self._exclude = add("Exclude", "X", "Leave the selection out of statistics and exports", self._on_exclude)
+        self._exclude = add("Exclude", "X", "Leave the selection out of statistics and exported rows", self._on_exclude)
+        add("Selection start", "I", "The selection begins here", timeline.select_from_cursor)
+        add("Selection end", "O", "The selection ends here", timeline.select_to_cursor)
         add("Deselect", "Esc", "Forget the selection", self._on_deselect)
         add("Zoom in", "Ctrl++", "Timeline: closer", timeline.zoom_in)
         add("Zoom out", "Ctrl+-", "Timeline: further", timeline.zoom_out)
@@ -74,6 +79,13 @@ class ReviewCommands(QObject):
         """For the row under the picture."""
         self.of_marks = (marker, self._range, self._exclude)
         """For the list of marks."""
+        owner.installEventFilter(self)
+
+    def set_open(self, on: bool) -> None:
+        """Whether there is a recording to do something with; what needs a selection waits for one."""
+        for action in self._of_recording:
+            action.setEnabled(on)
+        self.show_selection(self._timeline.selection_s)
 
     def draw_signs(self, theme: Theme) -> None:
         """Signs in the colours of a theme."""
@@ -91,6 +103,15 @@ class ReviewCommands(QObject):
         for action in (self._range, self._exclude):
             action.setEnabled(span is not None)
         self.on_loop()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
+        """A key of these commands that the widget with the focus needs itself is left to it."""
+        if event.type() is QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            widget, modifiers = QApplication.focusWidget(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+            if widget is not None and not modifiers and _needs(widget, event.key()):
+                event.accept()
+                return True
+        return super().eventFilter(watched, event)
 
     @Slot(float)
     def go_to(self, time_s: float | None) -> None:
@@ -122,6 +143,7 @@ class ReviewCommands(QObject):
         action.triggered.connect(slot)
         if sign:
             self._signs[action] = sign
+        self._of_recording.append(action)
         self._add_made(action, QKeySequence(keys))
         return action
 
@@ -204,3 +226,13 @@ class ReviewCommands(QObject):
     @Slot()
     def _on_deselect(self) -> None:
         self._timeline.selection_s = None
+
+
+def _needs(widget: QWidget, key: int) -> bool:
+    """Whether a widget can be used by this key; none of those that take text are here, Qt asks them itself."""
+    if isinstance(widget, QAbstractButton):
+        # Of buttons that exclude each other only one is reached by Tab; the arrows lead from it to the others.
+        return key == Qt.Key.Key_Space or (key in _ARROWS and widget.group() is not None)
+    if isinstance(widget, QComboBox):
+        return key == Qt.Key.Key_Space or key in _ARROWS or key in _ENDS
+    return isinstance(widget, QTabBar | QAbstractSlider) and (key in _ARROWS or key in _ENDS)

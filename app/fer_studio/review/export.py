@@ -19,6 +19,7 @@ from fer_core.media.writer import VideoWriter
 from fer_core.record.errors import RecordError, write_error
 from fer_core.record.numbers import fixed
 from fer_core.record.reader import read_header
+from fer_core.record.schema import BASELINE_SUFFIX
 from fer_core.record.sidecar import write_atomically
 from fer_core.record.summary import FaceSummary
 from fer_studio.marks import Mark, MarkKind, excluded_spans
@@ -68,24 +69,29 @@ def export_rows(source: Path, target: Path, span: Span | None, excluded: Sequenc
     return rows
 
 
-def export_summary(source: Path, target: Path, marks: Sequence[Mark]) -> int:
+def export_summary(source: Path, target: Path, marks: Sequence[Mark], control: Control) -> int:
     """One row for each face over the whole recording, and one over each marked range; excluded ranges never count.
 
     Columns are ``range,start_s,end_s`` and then those of :func:`fer_core.record.summary.write_summary`, with
-    ``frames_total`` and ``duration_s`` of that range.
+    ``frames_total`` and ``duration_s`` of that range. With a baseline, figures of the corrected values follow with the
+    suffix ``_b``, of the frames that have some.
 
     Returns:
         Rows written.
 
     Raises:
         RecordError: when either file fails, or they are the same.
+        Cancelled: when asked to stop; the target is then as before.
     """
     _refuse_same(source, target)
-    recording = read_recording(source)
+    recording = read_recording(source, lambda: _ask(control, math.nan))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_summary_columns(recording))
-    rows = list(_summary_rows(recording, marks))
+    rows = []
+    for row in _summary_rows(recording, marks):
+        _ask(control, math.nan)
+        rows.append(row)
     writer.writerows(rows)
     write_atomically(target, text.getvalue())
     return len(rows)
@@ -103,7 +109,7 @@ def export_video(source: Path, media: Path, target: Path, control: Control) -> s
         RecordError, MediaError: when a file fails.
         Cancelled: when asked to stop; the target is then as before.
     """
-    recording = read_recording(source)
+    recording = read_recording(source, lambda: _ask(control, math.nan))
     position_of = {frame: position for position, frame in enumerate(recording.frame.tolist())}
     if target.resolve() == media.resolve():
         raise RecordError(target, "is the video itself", "choose another name")
@@ -144,13 +150,14 @@ def _is_inside(line: bytes, span: Span | None, excluded: Sequence[Span]) -> bool
 
 
 def _summary_columns(recording: Recording) -> list[str]:
-    return [
-        *("range", "start_s", "end_s"),
-        *("face_id", "frames_ok", "frames_total", "time_ok_s", "duration_s"),
+    head = ["range", "start_s", "end_s", "face_id", "frames_ok", "frames_total", "time_ok_s", "duration_s"]
+    figures = [
         *(f"share_{name}" for name in recording.expressions),
         *("valence_mean", "valence_sd", "arousal_mean", "arousal_sd"),
         *(f"{au_column(unit)}_rate" for unit in recording.action_units),
     ]
+    corrected = [name + BASELINE_SUFFIX for name in figures] if recording.with_baseline else []
+    return head + figures + corrected
 
 
 def _summary_rows(recording: Recording, marks: Sequence[Mark]) -> Iterator[list[object]]:
@@ -163,14 +170,17 @@ def _summary_rows(recording: Recording, marks: Sequence[Mark]) -> Iterator[list[
         length_s = time_in_span_s(recording, span, excluded)
         for face_id in recording.faces():
             face = face_statistics(recording, face_id, span, excluded)
-            yield [name, fixed(start_s, 6), fixed(end_s, 6), *_cells(face, frames, length_s)]
+            row = [name, fixed(start_s, 6), fixed(end_s, 6), face_id, face.frames_ok, frames]
+            row += [fixed(face.time_ok_s, 6), fixed(length_s, 6), *_figures(face)]
+            if recording.with_baseline:
+                row += _figures(face_statistics(recording, face_id, span, excluded, corrected=True, strictly=True))
+            yield row
 
 
-def _cells(face: FaceSummary, frames_total: int, duration_s: float) -> list[object]:
+def _figures(face: FaceSummary) -> list[str]:
     numbers = [
         *face.expression_share.values(),
         *(face.valence_mean, face.valence_sd, face.arousal_mean, face.arousal_sd),
         *face.au_rate.values(),
     ]
-    head = [face.face_id, face.frames_ok, frames_total, fixed(face.time_ok_s, 6), fixed(duration_s, 6)]
-    return [*head, *(fixed(number, 6) or "nan" for number in numbers)]
+    return [fixed(number, 6) or "nan" for number in numbers]

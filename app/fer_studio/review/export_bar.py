@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QProgressBar, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QPushButton, QToolButton, QWidget
 
 from fer_core.media.errors import MediaError
 from fer_core.media.source import ANNOTATED_SUFFIX
 from fer_core.record.errors import RecordError
+from fer_studio.dialogs.save_file import ask_target
 from fer_studio.marks import Marks, excluded_spans
 from fer_studio.options import LAYOUTS
 from fer_studio.review.elided_label import ElidedLabel
@@ -30,9 +32,9 @@ _PERCENT = 100
 class ExportBar(QWidget):
     """One export at a time, in the background."""
 
-    layout_requested = Signal(str, object)
-    """Name of a layout, and start and end of the wanted rows in seconds or None for all: the person wants them in the
-    columns of another tool, which needs the medium to be analysed again."""
+    layout_requested = Signal(str, object, object)
+    """Name of a layout, start and end of the wanted rows in seconds or None for all, and the excluded ranges, a tuple:
+    the person wants them in the columns of another tool, which needs the medium to be analysed again."""
     exported = Signal(object)
     """Path of what was written."""
 
@@ -58,6 +60,7 @@ class ExportBar(QWidget):
         self._bar.setAccessibleName("Progress of the export")
         self._bar.setFixedWidth(160)
         self._cancel = QPushButton("Cancel export")
+        self._cancel.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the player
         self._cancel.clicked.connect(self._on_cancel)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -77,9 +80,10 @@ class ExportBar(QWidget):
         """What is exported; the medium is None when it was not found."""
         self._csv, self._media = csv, media
         self.button.setEnabled(csv is not None)
+        self._rows_action.setEnabled(csv is not None)
         for action in self._media_actions:
-            action.setEnabled(media is not None and media.exists())
-        self._video_action.setEnabled(media is not None and media.is_file())
+            action.setEnabled(media is not None and os.path.exists(media))
+        self._video_action.setEnabled(media is not None and os.path.isfile(media))
         self._on_selection_changed()
 
     def shutdown(self) -> bool:
@@ -96,7 +100,7 @@ class ExportBar(QWidget):
         """Starts writing figures of each face and each marked range."""
         csv, marks = self._csv, self._marks()
         if csv is not None:
-            self._start(target, lambda control: export_summary(csv, target, marks))
+            self._start(target, lambda control: export_summary(csv, target, marks, control))
 
     def export_video(self, target: Path) -> None:
         """Starts writing the annotated video."""
@@ -116,15 +120,15 @@ class ExportBar(QWidget):
 
     def _build_menu(self) -> None:
         add = self._menu.addAction
-        rows = add("All rows as CSV …")
-        rows.triggered.connect(self._on_all_rows)
+        self._rows_action = add("All rows as CSV …")
+        self._rows_action.triggered.connect(self._on_all_rows)
         self._selection_action = add("Rows of the selection as CSV …")
         self._selection_action.triggered.connect(self._on_selected_rows)
         add("Summary per face and marked range as CSV …").triggered.connect(self._on_summary)
         self._menu.addSeparator()
         self._video_action = add("Annotated video with sound …")
         self._video_action.triggered.connect(self._on_video)
-        self.keyed_actions = [rows, self._video_action]
+        self.keyed_actions = [self._rows_action, self._video_action]
         """To be added to the workspace, so that the keys work wherever the focus is in it."""
         for action, keys, tip in zip(
             self.keyed_actions,
@@ -178,12 +182,11 @@ class ExportBar(QWidget):
     def _ask(self, title: str, suffix: str, kinds: str) -> Path | None:
         if self._csv is None:
             return None
-        usual = self._csv.with_name(self._csv.stem + suffix)
-        name, _ = QFileDialog.getSaveFileName(self, title, str(usual), kinds)
-        if not name:
+        try:
+            return ask_target(self, title, self._csv.with_name(self._csv.stem + suffix), kinds)
+        except FileExistsError as error:
+            self._say(str(error))
             return None
-        target = Path(name)
-        return target if target.suffix else target.with_suffix(Path(suffix).suffix)
 
     def _ask_then(self, title: str, suffix: str, kinds: str, act: Callable[[Path], None]) -> None:
         target = self._ask(title, suffix, kinds)
@@ -220,7 +223,7 @@ class ExportBar(QWidget):
     def _on_layout(self, action: QAction) -> None:
         if action is not self._part:
             span_s = self._timeline.selection_s if self._part.isChecked() else None
-            self.layout_requested.emit(str(action.data()), span_s)
+            self.layout_requested.emit(str(action.data()), span_s, tuple(excluded_spans(self._marks())))
 
     @Slot()
     def _on_selection_changed(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 from fer_core.media.source import VIDEO_SUFFIXES
@@ -18,4 +19,4 @@ def find_media(csv: Path) -> Path | None:
     names += [csv.stem + suffix for suffix in sorted(VIDEO_SUFFIXES)]
     folders = (csv.absolute().parent, csv.absolute().parent.parent)
     places = [folder / name for name in names for folder in folders]
-    return next((place for place in places if place.exists()), None)
+    return next((place for place in places if os.path.exists(place)), None)

@@ -9,6 +9,7 @@ exact. No Qt.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class ImageReader:
     """Images, one second each as everywhere in the program."""
 
     def __init__(self, path: Path, info: MediaInfo) -> None:
-        self._files = list_files(path, IMAGE_SUFFIXES) if path.is_dir() else [path]
+        self._files = list_files(path, IMAGE_SUFFIXES) if os.path.isdir(path) else [path]
         self.info = info
         self.time_s: Doubles = np.arange(len(self._files), dtype=np.float64)
 

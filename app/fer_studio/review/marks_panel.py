@@ -52,12 +52,14 @@ class MarksPanel(QWidget):
         header.setSectionResizeMode(_TIME, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_KIND, QHeaderView.ResizeMode.ResizeToContents)
         self._hint = QLabel(
-            "Mark (M) sets a marker at the cursor. Select a part of the timeline with Shift and drag; then Range (R) "
-            "gives it statistics of its own, and Exclude (X) leaves it out of all statistics and exports."
+            "Mark (M) sets a marker at the cursor. Select a part of the timeline with Shift and drag, or with I at its "
+            "start and O at its end; then Range (R) gives it statistics of its own, and Exclude (X) leaves it out of "
+            "all statistics and of all rows that are exported. An annotated video keeps all its pictures."
         )
         self._hint.setWordWrap(True)
         self._delete = QPushButton("Delete")
         self._delete.setToolTip("Delete the selected marks (Del); Ctrl+Z brings them back")
+        self._delete.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the player
         self._delete.clicked.connect(self.delete_selected)
         self._buttons = QHBoxLayout()
         self._buttons.addStretch(1)

@@ -18,12 +18,14 @@ _HERE_S = 1e-6
 def change_times(recording: Recording, face_id: int) -> Doubles:
     """(C,) when a face begins to show another expression, or comes or goes, for at least ``LEAST_LENGTH_S``.
 
+    By the values that are shown: corrected by a baseline where there is one.
+
     Raises:
         KeyError: when the recording has no such face.
     """
     series = recording.series(face_id)
     codes: Codes = np.full(len(recording), NO_EXPRESSION, np.int8)
-    codes[series.position] = series.expression
+    codes[series.position] = series.corrected_expression
     times = recording.time_s
     if not len(codes):
         return np.empty(0)

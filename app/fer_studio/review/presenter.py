@@ -39,11 +39,13 @@ class Presenter(QObject):
         """Rows of another recording."""
         self._recording = recording
         self._panel.clear()
+        self._show_baselines(recording)
 
     def clear(self) -> None:
         """Shows nothing."""
         self._recording, self._face_id, self._index, self._frame = None, None, -1, None
         self._panel.clear()
+        self._panel.show_baselines(())
         self._video.show_frame(None, None)
 
     def choose_face(self, face_id: int | None) -> None:
@@ -74,11 +76,17 @@ class Presenter(QObject):
         self._show(recording, position)
 
     def refresh(self) -> None:
-        """Rows have come for a frame that is shown already."""
+        """Rows have come, maybe for a frame that is shown already."""
+        if self._recording is not None:
+            self._show_baselines(self._recording)
         if self._frame is not None:
             self.show_frame(self._frame)
         index, self._index = self._index, -1
         self.show_rows(index)
+
+    def _show_baselines(self, recording: Recording) -> None:
+        shares = recording.baseline_shares()
+        self._panel.show_baselines(tuple(shares), partly=any(share < 1.0 for share in shares.values()))
 
     def _show_past(self, recording: Recording, position: int) -> None:
         self._panel.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -70,4 +71,4 @@ class RecordingLoader(QThread):
         try:
             return read_sidecar(sidecar_path(self.path)).ended_utc is not None
         except RecordError:
-            return self.path.exists()
+            return os.path.exists(self.path)

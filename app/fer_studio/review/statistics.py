@@ -40,31 +40,41 @@ def time_in_span_s(recording: Recording, span: Span | None, excluded: Sequence[S
 
 
 def face_statistics(
-    recording: Recording, face_id: int, span: Span | None = None, excluded: Sequence[Span] = ()
+    recording: Recording,
+    face_id: int,
+    span: Span | None = None,
+    excluded: Sequence[Span] = (),
+    *,
+    corrected: bool = False,
+    strictly: bool = False,
 ) -> FaceSummary:
     """Time shares of expressions, mean and deviation of valence and arousal, and base rates of action units.
 
     Frames whose time lies in the span count, each for the time it is shown; a recording without extent in time, such
-    as a single image, counts frames. Only usable rows enter; what is undefined is NaN. With the whole recording the
-    figures are those of :func:`fer_core.record.summary.summarise`.
+    as a single image, counts frames. Only usable rows enter; what is undefined is NaN. With the whole recording and
+    raw values the figures are those of :func:`fer_core.record.summary.summarise`.
 
     Args:
         recording: is read as far as it is there.
         face_id: one of its faces.
         span: start and end in seconds, None for all.
         excluded: spans to leave out.
+        corrected: by the values from which a baseline was subtracted, and by the raw ones where there are none.
+        strictly: leaves out the rows where there are none.
 
     Raises:
         KeyError: when the recording has no such face.
     """
     series = recording.series(face_id)
-    rows = np.flatnonzero(in_span(series.time_s, span, excluded) & (series.status == _OK))
+    counts = in_span(series.time_s, span, excluded) & (series.status == _OK)
+    rows = np.flatnonzero(counts & series.is_corrected if strictly else counts)
     lengths = frame_lengths_s(recording.time_s)[series.position[rows]]
     weights = lengths if recording.duration_s > 0.0 else np.ones(len(rows))
     total = float(weights.sum())
-    shares = np.bincount(series.expression[rows], weights, len(recording.expressions))
-    rates = weights @ (series.units()[rows] >= AU_THRESHOLD)
-    valence, arousal = (_moments(v[rows], weights) for v in (series.valence(), series.arousal()))
+    strongest = series.corrected_expression if corrected else series.expression
+    shares = np.bincount(strongest[rows], weights, len(recording.expressions))
+    rates = weights @ (series.units(corrected)[rows] >= AU_THRESHOLD)
+    valence, arousal = (_moments(v[rows], weights) for v in (series.valence(corrected), series.arousal(corrected)))
     return FaceSummary(
         face_id=face_id,
         frames_ok=len(rows),

@@ -15,7 +15,7 @@ from fer_studio.marks import excluded_spans
 from fer_studio.review.share_delegate import COLOUR_ROLE, SHARE_ROLE, ShareDelegate
 from fer_studio.review.statistics import Span, face_statistics, time_in_span_s
 from fer_studio.session import Recording
-from fer_studio.terms import explain, explain_expression, explain_unit
+from fer_studio.terms import baseline_words, explain, explain_expression, explain_unit
 from fer_studio.theme import expression_colour, theme_of
 from fer_studio.views.mark_editor import MarkEditor
 from fer_studio.views.timeline_text import clock_text
@@ -34,12 +34,12 @@ class StatisticsPanel(QWidget):
         self._span: Span | None = None
         self._title = QLabel()
         self._title.setAccessibleName("What the figures are of")
+        self._title.setWordWrap(True)
         self._table = QTableWidget(0, 2)
         self._table.setAccessibleName("Statistics")
         self._table.setTabKeyNavigation(False)  # Tab leaves the table; arrows move in it
         self._table.horizontalHeader().hide()
         self._table.verticalHeader().hide()
-        self._table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 7)
         self._table.setItemDelegateForColumn(1, ShareDelegate(self._table))
         self._table.setFrameShape(QTableWidget.Shape.NoFrame)
         self._table.setShowGrid(False)
@@ -50,6 +50,7 @@ class StatisticsPanel(QWidget):
         layout.setSpacing(8)
         layout.addWidget(self._title)
         layout.addWidget(self._table, 1)
+        self._size_rows()
         self._due = QTimer(self, singleShot=True, interval=_WAIT_MS)
         self._due.timeout.connect(self.refresh)
         editor.marks_changed.connect(self.schedule)
@@ -74,28 +75,34 @@ class StatisticsPanel(QWidget):
             self._table.setRowCount(0)
             return
         excluded = excluded_spans(self._editor.marks)
-        figures = face_statistics(recording, face_id, self._span, excluded)
+        figures = face_statistics(recording, face_id, self._span, excluded, corrected=True)
         length_s = time_in_span_s(recording, self._span, excluded)
         where = "the selection" if self._span else "the whole recording"
         start_s, end_s = self._span or (-math.inf, math.inf)
         inside = sum(left_s <= end_s and right_s >= start_s for left_s, right_s in excluded)
         left_out = f", without {inside} excluded range{'s' * (inside != 1)}" if inside else ""
+        baseline = baseline_words(recording.baseline_shares().get(face_id, 0.0))
         self._title.setText(
-            f"Face {face_id} over {where}{left_out}\n"
+            f"Face {face_id} over {where}{left_out}{f', {baseline}' * bool(baseline)}\n"
             f"measured in {clock_text(figures.time_ok_s)} of {clock_text(length_s)} ({figures.frames_ok} frames)"
         )
         self._fill(figures)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Bars have the colours of the theme."""
+        """Bars have the colours of the theme, and rows the height of the text."""
         super().changeEvent(event)
         if event.type() is QEvent.Type.PaletteChange and hasattr(self, "_due"):
             self.schedule()
+        elif event.type() is QEvent.Type.FontChange and hasattr(self, "_due"):
+            self._size_rows()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Seen again."""
         super().showEvent(event)
         self._due.start()
+
+    def _size_rows(self) -> None:
+        self._table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 7)
 
     def _fill(self, figures: FaceSummary) -> None:
         rows = [_Row("Share of time", tip=explain("apparent expression"))]

@@ -48,6 +48,7 @@ class TransportBar(QWidget):
         for speed in SPEEDS:
             self._speed.addItem(f"{speed:g} ×", speed)
         self._speed.setCurrentIndex(_NORMAL)
+        self._speed.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the player
         self._speed.activated.connect(self._on_speed_activated)
         self._place = QLabel()
         self._place.setAccessibleName("Position")
@@ -61,6 +62,7 @@ class TransportBar(QWidget):
         self._volume.setFixedWidth(_VOLUME_PX)
         self._volume.setAccessibleName("Volume")
         self._volume.setToolTip("Volume")
+        self._volume.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._volume.valueChanged.connect(self._on_volume_changed)
         row.addSpacing(14)
         row.addWidget(self._speed)

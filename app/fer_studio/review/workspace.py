@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QSettings, Qt, Signal, Slot
@@ -32,9 +33,11 @@ from fer_studio.review.habits import Habits
 from fer_studio.review.marks_panel import MarksPanel
 from fer_studio.review.player import Player
 from fer_studio.review.presenter import Presenter
+from fer_studio.review.statistics import Span
 from fer_studio.review.statistics_panel import StatisticsPanel
 from fer_studio.review.transport import TransportBar
 from fer_studio.session import Recording
+from fer_studio.terms import baseline_words
 from fer_studio.theme import theme_of
 from fer_studio.views.timeline import Timeline
 from fer_studio.views.video_view import VideoView
@@ -55,9 +58,9 @@ class ReviewWorkspace(QWidget):
         parent: as usual.
     """
 
-    layout_requested = Signal(object, str, object)
-    """Path of a medium, name of a layout, and start and end in seconds or None for all: to be analysed again, and
-    written in the columns of another tool."""
+    layout_requested = Signal(object, str, object, object)
+    """Path of a medium, name of a layout, start and end in seconds or None for all, and what of it is left out: to be
+    analysed again, and written in the columns of another tool."""
 
     def __init__(
         self, labels: Labels, settings: QSettings, timeline: Timeline | None = None, parent: QWidget | None = None
@@ -103,12 +106,14 @@ class ReviewWorkspace(QWidget):
         """Reviews a native CSV, which may still grow, with its medium; without one the rows alone."""
         self.close_recording()
         self._csv, self._media = csv, media
+        self.commands.set_open(True)
+        self.setFocus()  # else Space would press the first button of the tab
         self._recent.add(csv, media)
         self.timeline.marks.bind(marks_path(csv))
         self.follower.open(csv)
         self.exports.set_recording(csv, media)
         self._title.setText(f"{csv.name}: reading")
-        if media is not None and media.exists():
+        if media is not None and os.path.exists(media):
             self.player.open(media)
         else:
             name = media.name if media is not None else f"the medium of {csv.name}"
@@ -127,6 +132,7 @@ class ReviewWorkspace(QWidget):
         self.timeline.marks.bind(None)
         self.exports.set_recording(None, None)
         self.statistics.set_source(None, None, None)
+        self.commands.set_open(False)
         self.notice.hide()
         self._title.setText("")
         self.transport.show_place(0, 0, 0.0, 0.0)
@@ -194,6 +200,7 @@ class ReviewWorkspace(QWidget):
     def _top_row(self) -> QHBoxLayout:
         opener = QPushButton("Open CSV …")
         opener.setToolTip("Review results that are on the disk")
+        opener.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the player
         opener.clicked.connect(self._on_open)
         recent = RecentButton(self._recent)
         recent.chosen.connect(self.open)
@@ -282,11 +289,14 @@ class ReviewWorkspace(QWidget):
         self.timeline.refresh()
         self._choose_face(self.timeline.face_id)
         faces = len(recording.faces())
-        state = "" if ended else "  ·  still being analysed"
-        self._title.setText(
-            f"{self._media.name if self._media else self._csv.name if self._csv else ''}  ·  {len(recording)} frames"
-            f"  ·  {faces} face{'s' * (faces != 1)}{state}"
-        )
+        parts = [
+            self._media.name if self._media else self._csv.name if self._csv else "",
+            f"{len(recording)} frames",
+            f"{faces} face{'s' * (faces != 1)}",
+            baseline_words(min(recording.baseline_shares().values(), default=0.0)),
+            "" if ended else "still being analysed",
+        ]
+        self._title.setText("  ·  ".join(part for part in parts if part))
         self.presenter.refresh()
 
     @Slot(str)
@@ -356,10 +366,10 @@ class ReviewWorkspace(QWidget):
             self.exports.set_recording(self._csv, self._media)
             self.player.open(self._media)
 
-    @Slot(str, object)
-    def _on_layout_requested(self, layout: str, span_s: tuple[float, float] | None) -> None:
+    @Slot(str, object, object)
+    def _on_layout_requested(self, layout: str, span_s: Span | None, excluded_s: tuple[Span, ...]) -> None:
         if self._media is not None:
-            self.layout_requested.emit(self._media, layout, span_s)
+            self.layout_requested.emit(self._media, layout, span_s, excluded_s)
 
 
 def _splitter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ def export_video(photo: FittedPhoto, sequence: AffectSequence, target: Path, con
 
 def free_folder(folder: Path, name: str) -> Path:
     """A name in a folder that is not taken."""
-    taken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    taken = {path.name for path in folder.iterdir()} if os.path.isdir(folder) else set()
     candidates = (name if k == 1 else f"{name}-{k}" for k in range(1, len(taken) + 2))
     return folder / next(candidate for candidate in candidates if candidate not in taken)
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from fer_core.media.errors import MediaError
 from fer_core.types import Floats
+from fer_studio.dialogs.save_file import ask_target
 from fer_studio.review.elided_label import ElidedLabel
 from fer_studio.synthesis.export import export_image, export_images, export_video, free_folder
 from fer_studio.synthesis.fitted import FittedPhoto
@@ -200,12 +201,14 @@ class SynthesisExportBar(QWidget):
         usual = self._usual(suffix)
         if usual is None:
             return None
-        name, _ = QFileDialog.getSaveFileName(self, title, str(usual), kinds)
-        if not name:
+        try:
+            target = ask_target(self, title, usual, kinds)
+        except FileExistsError as error:
+            self.failed.emit(str(error))
             return None
-        target = Path(name)
-        self._remembered.remember(export_folder=target.parent)
-        return target if target.suffix else target.with_suffix(suffix)
+        if target is not None:
+            self._remembered.remember(export_folder=target.parent)
+        return target
 
     @Slot()
     def _on_image(self) -> None:

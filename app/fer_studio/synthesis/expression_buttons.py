@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QColor, QIcon, QKeySequence, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import (
     QGridLayout,
@@ -101,7 +101,6 @@ class IntensitySlider(QWidget):
         self._slider.setToolTip("How strongly the face shows it: 100 % is a full expression, 60 to 70 % looks natural")
         self._value = QLabel()
         self._value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._value.setFixedWidth(self.fontMetrics().horizontalAdvance("100 %  "))
         label = QLabel("&Intensity")
         label.setBuddy(self._slider)
         row = QHBoxLayout(self)
@@ -111,7 +110,17 @@ class IntensitySlider(QWidget):
         row.addWidget(self._value)
         self._slider.setValue(round(_PERCENT * intensity))
         self._say()
+        self._keep_room()
         self._slider.valueChanged.connect(self._on_changed)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
+        """Another font needs other room."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.FontChange and hasattr(self, "_value"):
+            self._keep_room()
+
+    def _keep_room(self) -> None:
+        self._value.setFixedWidth(self.fontMetrics().horizontalAdvance("100 %  "))
 
     @property
     def intensity(self) -> float:

@@ -5,6 +5,7 @@ The readers load PyAV, which takes a tenth of a second: they are for threads oth
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def read_photograph(path: Path) -> Photograph:
     from fer_core.media.images import read_image
     from fer_core.media.source import VIDEO_SUFFIXES
 
-    if path.is_dir():
+    if os.path.isdir(path):
         raise MediaError(path.name, "is a folder, not a photograph", _REMEDY)
     if path.suffix.lower() in VIDEO_SUFFIXES:
         raise MediaError(path.name, "is a video, not a photograph", _REMEDY)

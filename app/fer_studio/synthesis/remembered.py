@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -49,13 +50,13 @@ class Remembered:
     def photograph(self) -> Path | None:
         """The file that was opened last, if it is still there."""
         path = self._path("photograph")
-        return path if path is not None and path.is_file() else None
+        return path if path is not None and os.path.isfile(path) else None
 
     @property
     def export_folder(self) -> Path | None:
         """Where something was written last, if it is still there."""
         path = self._path("export_folder")
-        return path if path is not None and path.is_dir() else None
+        return path if path is not None and os.path.isdir(path) else None
 
     @property
     def path(self) -> Floats | None:

@@ -13,7 +13,7 @@ from fer_core.faces.pose import rotation_of
 from fer_core.types import Box, FaceResult, Floats
 from fer_studio.labels import Labels
 from fer_studio.terms import status_words
-from fer_studio.theme import expression_colour
+from fer_studio.theme import expression_colour, ink_on
 from fer_studio.views.polylines import add_line
 
 _LAST_POINT = max(max(contour) for contour in CONTOURS)
@@ -148,14 +148,6 @@ class FacePainter:
         self.painter.setPen(_WHITE)
         text = plate.adjusted(number_w + pad, 0, 0, 0)
         self.painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
-
-
-def ink_on(colour: QColor) -> QColor:
-    """Black or white, whichever can be read on a colour (relative luminance of WCAG 2)."""
-    channels = np.array([colour.redF(), colour.greenF(), colour.blueF()])
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
-    return QColor("#000000") if luminance > 0.179 else QColor("#ffffff")
 
 
 def _moved_into(rect: QRectF, area: QRectF) -> QRectF:

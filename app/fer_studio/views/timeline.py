@@ -5,6 +5,7 @@ Rows that are appended to the recording appear by themselves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 from PySide6.QtCore import QEvent, QRectF, QTimer, Signal, Slot
@@ -45,6 +46,8 @@ class Timeline(QWidget):
     """The person chose the face whose curves are drawn (never emitted by setting ``face_id``)."""
     signals_chosen = Signal()
     """The person chose other curves (never emitted by setting ``signals``)."""
+    mark_pressed = Signal()
+    """The person wants to mark this moment, while it follows."""
 
     def __init__(self, labels: Labels, parent: QWidget | None = None, *, follow_s: float | None = None) -> None:
         super().__init__(parent)
@@ -189,6 +192,18 @@ class Timeline(QWidget):
             self.show_span(*self._selection_s)
 
     @Slot()
+    def select_from_cursor(self) -> None:
+        """The selection begins at the cursor; it ends where it did when that is later, else with the recording."""
+        start_s, end_s = self._cursor_s, self._selection_s[1] if self._selection_s else math.inf
+        self._select(start_s, end_s if end_s > start_s else math.inf)
+
+    @Slot()
+    def select_to_cursor(self) -> None:
+        """The selection ends at the cursor; it begins where it did when that is earlier, else with the recording."""
+        start_s, end_s = self._selection_s[0] if self._selection_s else -math.inf, self._cursor_s
+        self._select(start_s if start_s < end_s else -math.inf, end_s)
+
+    @Slot()
     def refresh(self) -> None:
         """Draws rows that came since; called ten times a second while visible."""
         recording = self._recording
@@ -199,7 +214,7 @@ class Timeline(QWidget):
         showed_newest = self._shown_frames == 0 or self.view_s[1] >= self._last_end_s - 1e-9
         self._shown_frames = len(recording)
         self._last_end_s = recording.end_s
-        if self._face_id not in recording.faces():
+        if self._face_id is None:
             self._face_id = next(iter(recording.faces()), None)
         self._header.set_faces(recording.faces(), self._face_id)
         self._redraw.start()
@@ -208,16 +223,15 @@ class Timeline(QWidget):
             self.show_span(min(self.view_s[0], recording.start_s), recording.end_s)
         elif showed_newest:
             start_s, end_s = self.view_s
-            self.show_span(recording.end_s - (end_s - start_s), recording.end_s)
+            self._show_last(end_s - start_s)
         if self._follow_s is not None:
             self.cursor_s = recording.end_s
 
     @Slot()
     def show_newest(self) -> None:
         """The last ``follow_s`` seconds, and what follows on them; all of a finished recording."""
-        end_s = self._recording.end_s if self._recording is not None else 0.0
         if self._follow_s is not None:
-            self.show_span(end_s - self._follow_s, end_s)
+            self._show_last(self._follow_s)
         else:
             self.show_all()
 
@@ -228,7 +242,7 @@ class Timeline(QWidget):
     def _connect(self) -> None:
         plots = self.plots
         plots.scrubbed.connect(self._on_scrubbed)
-        plots.selected.connect(self._on_selected)
+        plots.selected.connect(self._select)
         plots.deselected.connect(self._on_deselected)
         # At once and not by the timer: Qt would paint the old curves in the new range, and then all of it again.
         plots.view_changed.connect(self._draw)
@@ -240,6 +254,7 @@ class Timeline(QWidget):
         header.zoom_out_pressed.connect(self.zoom_out)
         header.show_all_pressed.connect(self.show_newest)
         header.zoom_selection_pressed.connect(self.zoom_to_selection)
+        header.mark_pressed.connect(self.mark_pressed)
 
     @Slot(float)
     def _on_scrubbed(self, time_s: float) -> None:
@@ -249,10 +264,10 @@ class Timeline(QWidget):
         self.cursor_moved.emit(time_s)
 
     @Slot(float, float)
-    def _on_selected(self, start_s: float, end_s: float) -> None:
-        if self._recording is not None:
-            start_s = max(start_s, self._recording.start_s)
-            end_s = min(end_s, self._recording.end_s)
+    def _select(self, start_s: float, end_s: float) -> None:
+        if self._recording is None:
+            return
+        start_s, end_s = max(start_s, self._recording.start_s), min(end_s, self._recording.end_s)
         if end_s > start_s and self._follow_s is None:
             self.selection_s = (start_s, end_s)
 
@@ -279,13 +294,20 @@ class Timeline(QWidget):
         centre_s = self._cursor_s if start_s <= self._cursor_s <= end_s else (start_s + end_s) / 2
         self.show_span(centre_s - (centre_s - start_s) * factor, centre_s + (end_s - centre_s) * factor)
 
+    def _show_last(self, seconds: float) -> None:
+        """The newest on the right, or the first seconds of all until these are over."""
+        first_s, last_s = (self._recording.start_s, self._recording.end_s) if self._recording else (0.0, 0.0)
+        end_s = max(last_s, first_s + seconds)
+        self.show_span(end_s - seconds, end_s)
+
     def _limit_view(self) -> None:
         self.plots.limit_view(self._recording, self._follow_s or 0.0)
 
     @Slot()
     def _draw(self) -> None:
         self._redraw.stop()
-        self.plots.draw(self._recording, self._face_id)
+        seen = self._recording.faces() if self._recording is not None else ()
+        self.plots.draw(self._recording, self._face_id if self._face_id in seen else None)
 
     def _signal_colours(self) -> dict[str, QColor]:
         return {key: self.signal_colour(key) for key in self._signals}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
@@ -29,6 +29,8 @@ class TimelineHeader(QWidget):
     zoom_out_pressed = Signal()
     show_all_pressed = Signal()
     zoom_selection_pressed = Signal()
+    mark_pressed = Signal()
+    """While following: this moment."""
 
     def __init__(self, parent: QWidget | None = None, *, following: bool = False) -> None:
         super().__init__(parent)
@@ -37,6 +39,7 @@ class TimelineHeader(QWidget):
         self._faces = QComboBox()
         self._faces.setAccessibleName("Face of the curves")
         self._faces.setToolTip("The face whose curves are drawn")
+        self._faces.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the workspace
         self._faces.hide()
         self._faces.activated.connect(self._on_face_activated)
         self._add = QToolButton()
@@ -146,7 +149,8 @@ class TimelineHeader(QWidget):
         self._to_selection.setEnabled(False)
         zoom = [button("−", "Zoom out", self.zoom_out_pressed), button("+", "Zoom in", self.zoom_in_pressed)]
         if following:
-            return [*zoom, button("Now", "Back to what is measured now", self.show_all_pressed)]
+            newest = button("Now", "Back to what is measured now", self.show_all_pressed)
+            return [button("Mark", "Mark this moment (M)", self.mark_pressed), *zoom, newest]
         return [*zoom, button("All", "Show the whole recording", self.show_all_pressed), self._to_selection]
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QPainter
 
-from fer_studio.theme import expression_colour
+from fer_studio.theme import expression_colour, ink_on
 from fer_studio.views.decimate import Run
 from fer_studio.views.timeline_text import clock_text
 
@@ -17,7 +17,6 @@ from fer_studio.views.timeline_text import clock_text
 ROW_FILL = 0.86
 _MIN_NAME_PX = 64
 _MAX_NAMES = 60
-_DARK_TEXT, _LIGHT_TEXT = QColor("#101214"), QColor("#ffffff")
 
 
 class TimeAxis(pg.AxisItem):  # type: ignore[misc]
@@ -125,9 +124,8 @@ class Ribbon(pg.GraphicsObject):  # type: ignore[misc]
                 left_s, right_s = max(run.start_s, start_s), min(run.end_s, end_s)
                 if right_s - left_s >= least_s and used < _MAX_NAMES:
                     self._name(used).setPos((left_s + right_s) / 2, row + 0.5)
-                    dark_ground = self._colours[run.expression].lightness() < 120
-                    colour = _LIGHT_TEXT if dark_ground else _DARK_TEXT
-                    self._name(used).setText(self._expressions[run.expression], colour)
+                    ink = ink_on(self._colours[run.expression])
+                    self._name(used).setText(self._expressions[run.expression], ink)
                     self._name(used).show()
                     used += 1
         for item in self._names[used:]:

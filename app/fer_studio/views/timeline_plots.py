@@ -69,14 +69,14 @@ class TimelinePlots(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.upper.view.setXRange(middle_s - half_s, middle_s + half_s, padding=0)
 
     def limit_view(self, recording: Recording | None, follow_s: float) -> None:
-        """To the recording, a little more, and the seconds before its newest that are followed."""
+        """To the recording, a little more, and at least to the seconds that are followed."""
         view = self.upper.view
         if recording is None or not len(recording):
             view.setLimits(xMin=None, xMax=None, minXRange=None)
             return
         room_s = max(recording.duration_s * 0.02, _LEAST_SPAN_S)
-        start_s = min(recording.start_s, recording.end_s - follow_s)
-        view.setLimits(xMin=start_s - room_s, xMax=recording.end_s + room_s, minXRange=_LEAST_SPAN_S)
+        end_s = max(recording.end_s, recording.start_s + follow_s)
+        view.setLimits(xMin=recording.start_s - room_s, xMax=end_s + room_s, minXRange=_LEAST_SPAN_S)
 
     # --- what is drawn
 
@@ -171,9 +171,8 @@ class TimelinePlots(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         rows = []
         for face_id in faces:
             series = recording.series(face_id)
-            rows.append(
-                runs(series.time_s, series.expression, recording.time_s, series.position, start_s, end_s, columns)
-            )
+            codes = series.corrected_expression
+            rows.append(runs(series.time_s, codes, recording.time_s, series.position, start_s, end_s, columns))
         bounds = QRectF(recording.start_s, 0, recording.duration_s, max(len(faces), 1))
         self.ribbon.set_rows(rows, bounds, self.upper.view.width() / max(end_s - start_s, 1e-9))
         if faces != self._named_faces:

@@ -27,14 +27,16 @@ def signal_names(labels: Labels) -> dict[str, str]:
 
 
 def signal_values(key: str, series: FaceSeries, labels: Labels) -> Floats:
-    """(n,) the column of a face."""
+    """(n,) the column of a face, corrected by a baseline where there is one, as everywhere a face is shown."""
     if key == VALENCE:
-        return series.valence()
+        return series.valence(corrected=True)
     if key == AROUSAL:
-        return series.arousal()
+        return series.arousal(corrected=True)
     if key.startswith(EXPRESSION_PREFIX):
-        return series.probs()[:, labels.expressions.index(key.removeprefix(EXPRESSION_PREFIX))]
-    return series.units()[:, [au_column(unit) for unit in labels.action_units].index(key)]
+        expression = labels.expressions.index(key.removeprefix(EXPRESSION_PREFIX))
+        return series.probs(corrected=True)[:, expression]
+    unit = [au_column(unit) for unit in labels.action_units].index(key)
+    return series.units(corrected=True)[:, unit]
 
 
 def signal_colour(key: str, labels: Labels, *, dark: bool) -> QColor:

@@ -18,7 +18,15 @@ _PREFIX = "may hang: "
 
 
 class Abandoned(Exception):  # noqa: N818  no error
-    """Raised in the caller when the result was no longer wanted."""
+    """Raised in the caller when the result was no longer wanted.
+
+    Args:
+        done: is set when the call has ended, and what it returned is thrown away.
+    """
+
+    def __init__(self, done: threading.Event) -> None:
+        super().__init__()
+        self.done = done
 
 
 class _Call(Generic[T]):
@@ -39,13 +47,17 @@ class _Call(Generic[T]):
         except BaseException as error:  # handed to the caller
             self._error = error
         else:
-            with self._lock:
-                late = self._abandoned
-                if not late:
-                    self._result.append(result)
-            if late:
-                self._discard(result)
-        self.done.set()
+            self._keep(result)
+        finally:
+            self.done.set()
+
+    def _keep(self, result: T) -> None:
+        with self._lock:
+            late = self._abandoned
+            if not late:
+                self._result.append(result)
+        if late:
+            self._discard(result)
 
     def abandon(self) -> None:
         with self._lock:
@@ -79,7 +91,7 @@ def call_abandonable(
     while not call.done.wait(_POLL_S):
         if should_stop():
             call.abandon()
-            raise Abandoned
+            raise Abandoned(call.done)
     return call.result()
 
 

@@ -20,6 +20,10 @@ from fer_studio.workers.meter import RateMeter
 if TYPE_CHECKING:
     from fer_core.media.source import LiveSource
 
+_POLL_S = 0.02
+#: A camera that is held for longer than the core waits for one to open will not be free soon.
+_HELD_S = 15.0
+
 
 @dataclass(frozen=True, slots=True)
 class CameraRequest:
@@ -68,6 +72,44 @@ def open_live_source(request: CameraRequest) -> LiveSource:
     )
 
 
+class CameraOpener:
+    """Opens cameras for one thread after the other, and none that is still held.
+
+    A call that was given up may hold its camera for some more seconds. Opened beside it, the camera would be refused as
+    if another program had it.
+
+    Args:
+        open_source: opens one.
+    """
+
+    def __init__(self, open_source: OpenSource = open_live_source) -> None:
+        self._open_source = open_source
+        self._given_up: dict[str, threading.Event] = {}
+
+    def open(self, request: CameraRequest, should_stop: Callable[[], bool]) -> LiveSource:
+        """What ``open_source`` returns or raises.
+
+        Raises:
+            Abandoned: it should stop.
+        """
+        self._wait_for(request.spec, should_stop)
+        try:
+            return call_abandonable(
+                "opening a camera", lambda: self._open_source(request), should_stop, lambda late: late.close()
+            )
+        except Abandoned as given_up:
+            self._given_up[request.spec] = given_up.done
+            raise
+
+    def _wait_for(self, spec: str, should_stop: Callable[[], bool]) -> None:
+        until_s = time.monotonic() + _HELD_S
+        while (done := self._given_up.get(spec)) is not None:
+            if done.wait(_POLL_S) or time.monotonic() > until_s:
+                del self._given_up[spec]
+            elif should_stop():
+                raise Abandoned(done)
+
+
 class CaptureThread(QThread):
     """Opens a camera, reads it until :meth:`stop`, closes it. One camera, once."""
 
@@ -84,7 +126,7 @@ class CaptureThread(QThread):
         session: int,
         mailbox: Mailbox[Captured],
         parent: QObject | None = None,
-        open_source: OpenSource = open_live_source,
+        opener: CameraOpener | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("capture")
@@ -92,7 +134,7 @@ class CaptureThread(QThread):
         self._request = request
         self._session = session
         self._mailbox = mailbox
-        self._open_source = open_source
+        self._opener = opener or CameraOpener()
         self._stop = threading.Event()
         self._paused = threading.Event()
         self._lock = threading.Lock()
@@ -124,12 +166,7 @@ class CaptureThread(QThread):
     def run(self) -> None:
         """In its own thread."""
         try:
-            source = call_abandonable(
-                "opening a camera",
-                lambda: self._open_source(self._request),
-                self._stop.is_set,
-                lambda late: late.close(),
-            )
+            source = self._opener.open(self._request, self._stop.is_set)
         except Abandoned:
             return
         except MediaError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from fer_core.record.errors import RecordError
@@ -42,14 +43,15 @@ def test_review_exports_through_its_menu_line(opened: ReviewWorkspace, folder: P
 def test_review_asks_for_other_layouts(opened: ReviewWorkspace, folder: Path, qtbot: QtBot) -> None:
     with qtbot.waitSignal(opened.layout_requested) as caught:
         opened.exports._media_actions[0].trigger()
-    assert caught.args == [folder / "clip.mp4", "openface", None]
+    assert caught.args == [folder / "clip.mp4", "openface", None, ()]
     exports = opened.exports
     assert not exports._part.isEnabled()
     opened.timeline.selection_s = (0.2, 0.6)
+    opened.timeline.marks.add(MarkKind.EXCLUDED, 0.3, 0.4)
     exports._part.trigger()
     with qtbot.waitSignal(opened.layout_requested) as caught:
         exports._media_actions[1].trigger()
-    assert caught.args == [folder / "clip.mp4", "pyfeat", (0.2, 0.6)]
+    assert caught.args == [folder / "clip.mp4", "pyfeat", (0.2, 0.6), ((0.3, 0.4),)]
     opened.timeline.selection_s = None
     assert not exports._part.isChecked()
 
@@ -69,6 +71,21 @@ def test_review_exports_plots_as_picture_and_as_lines(opened: ReviewWorkspace, f
     assert "is neither .png nor .svg" in opened.exports.text
 
 
+def test_review_replaces_no_file_whose_name_was_not_typed(
+    opened: ReviewWorkspace, folder: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "mine.csv").write_text("mine")
+    typed = iter([folder / "mine", folder / "new"])
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *asked: (str(next(typed)), ""))
+    summary = next(a for a in opened.exports._menu.actions() if a.text().startswith("Summary"))
+    summary.trigger()
+    assert f"{folder / 'mine.csv'}: exists already; give its whole name to replace it" in opened.exports.text
+    with qtbot.waitSignal(opened.exports.exported, timeout=PATIENCE_MS) as caught:
+        summary.trigger()
+    assert caught.args == [folder / "new.csv"]
+    assert (folder / "mine.csv").read_text() == "mine"
+
+
 def test_export_rows_of_everything_is_the_file(folder: Path) -> None:
     source, target = folder / "clip.csv", folder / "all.csv"
     assert export_rows(source, target, None, [], Control()) == FRAMES
@@ -78,7 +95,7 @@ def test_export_rows_of_everything_is_the_file(folder: Path) -> None:
 def test_export_summary_of_everything_is_that_of_the_library(folder: Path) -> None:
     target = folder / "s.csv"
     marks = [Mark(0.2, 0.4, "task", MarkKind.RANGE), Mark(0.5, 0.5, "point", MarkKind.POINT)]
-    assert export_summary(folder / "clip.csv", target, marks) == 2
+    assert export_summary(folder / "clip.csv", target, marks, Control()) == 2
     whole, task = rows_of(target)
     (expected,) = rows_of(write_summary(folder / "clip.csv", folder / "library.csv"))
     assert (whole["range"], task["range"], task["frames_ok"]) == ("all", "task", "6")
@@ -110,6 +127,8 @@ def test_export_that_is_cancelled_leaves_nothing(folder: Path) -> None:
     before = sorted(folder.iterdir())
     with pytest.raises(Cancelled):
         export_video(folder / "clip.csv", folder / "clip.mp4", folder / "drawn.mp4", control)
+    with pytest.raises(Cancelled):
+        export_summary(folder / "clip.csv", folder / "summary.csv", [], control)
     assert sorted(folder.iterdir()) == before
     with pytest.raises(RecordError, match="is the video itself"):
         export_video(folder / "clip.csv", folder / "clip.mp4", folder / "clip.mp4", Control())

@@ -19,6 +19,7 @@ from fer_studio.recording_file import read_recording
 from fer_studio.review.find_media import find_media
 from fer_studio.review.navigation import change_times, mark_times, nearest_after, nearest_before
 from fer_studio.review.playback import PlaybackClock
+from fer_studio.review.recording_loader import RecordingLoader
 from fer_studio.review.statistics import face_statistics, time_in_span_s
 from fer_studio.session import Recording
 
@@ -225,3 +226,9 @@ def test_find_media_looks_beside_the_results_and_beside_their_folder(tmp_path: P
     assert find_media(csv) is None
     (tmp_path / "clip.mov").touch()
     assert find_media(csv) == tmp_path / "clip.mov"
+
+
+def test_paths_that_cannot_be_looked_at_are_not_there(tmp_path: Path) -> None:
+    impossible = tmp_path / f"{'n' * 300}.csv"  # no system has such names: asking for it is an error
+    assert find_media(impossible) is None
+    assert not RecordingLoader(impossible)._has_ended()

@@ -62,6 +62,24 @@ def test_review_without_the_media_shows_the_rows(review: ReviewWorkspace, folder
     assert review.panel.plane.point == (pytest.approx(row.affect.valence), pytest.approx(row.affect.arousal))
 
 
+def test_review_says_that_paths_cannot_be_looked_at(review: ReviewWorkspace, folder: Path, qtbot: QtBot) -> None:
+    name = "n" * 300  # no system has such names: asking for it is an error, as for a share that is not mounted
+    review.open(folder / f"{name}.csv", folder / f"{name}.mp4")
+    assert not review.exports._video_action.isEnabled()
+    find = next(b for b in review.video.findChildren(QPushButton) if b.isVisible())
+    assert find.text() == "Find …"
+    qtbot.waitUntil(lambda: "cannot be read (File name too long)" in review.notice.text, timeout=PATIENCE_MS)
+
+
+def test_review_statistics_rows_grow_with_the_text(opened: ReviewWorkspace) -> None:
+    opened.statistics.refresh()
+    table = opened.statistics._table
+    font = opened.statistics.font()
+    font.setPointSizeF(2 * font.pointSizeF())
+    opened.statistics.setFont(font)
+    assert table.rowHeight(1) >= table.fontMetrics().height()
+
+
 def test_review_says_what_is_wrong_with_a_file(review: ReviewWorkspace, folder: Path, qtbot: QtBot) -> None:
     (folder / "clip.csv").write_text("a,b\n1,2\n")
     review.open(folder / "clip.csv", folder / "clip.mp4")
