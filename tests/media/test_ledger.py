@@ -48,6 +48,14 @@ def test_ledger_of_coding_order_gives_each_picture_the_lowest_stamp_left():
     assert ledger.finish() == []
 
 
+def test_ledger_of_coding_order_forgets_before_a_key_picture_what_was_never_shown():
+    ledger = CodingOrderLedger()
+    for pts in (0, 1, 2, 3, 4):
+        ledger.sent(pts, shown=True)
+    assert ledger.delivered(2, key=True) == ([], 2)  # the file began in the middle of a group
+    assert [ledger.delivered(p) for p in (4, 3)] == [([], 3), ([], 4)]
+
+
 def test_ledger_of_coding_order_takes_the_lowest_stamp_for_the_lost_one():
     ledger = CodingOrderLedger()
     for pts in (1, 2, 3):

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fer_core.labels import au_column
+from fer_core.media.errors import MediaError
 from fer_core.media.overlay import draw_overlay
-from fer_core.media.source import open_source
+from fer_core.media.source import Source, open_source
 from fer_core.media.writer import VideoWriter
 from fer_core.record.errors import RecordError, write_error
 from fer_core.record.numbers import fixed
@@ -22,6 +23,7 @@ from fer_core.record.reader import read_header
 from fer_core.record.schema import BASELINE_SUFFIX
 from fer_core.record.sidecar import write_atomically
 from fer_core.record.summary import FaceSummary
+from fer_core.types import Frame
 from fer_studio.marks import Mark, MarkKind, excluded_spans
 from fer_studio.recording_file import read_recording
 from fer_studio.review.statistics import Span, face_statistics, in_span, time_in_span_s
@@ -103,7 +105,7 @@ def export_video(source: Path, media: Path, target: Path, control: Control) -> s
     As ``annotate --video`` does, from the decimals of the CSV; where a baseline was subtracted, its values are drawn.
 
     Returns:
-        Why there is no sound, or not all of it; None when all is well.
+        Why there is no sound, or not all of it, or why the video breaks off; None when all is well.
 
     Raises:
         RecordError, MediaError: when a file fails.
@@ -113,10 +115,11 @@ def export_video(source: Path, media: Path, target: Path, control: Control) -> s
     position_of = {frame: position for position, frame in enumerate(recording.frame.tolist())}
     if target.resolve() == media.resolve():
         raise RecordError(target, "is the video itself", "choose another name")
+    cut_off: list[MediaError] = []
     with open_source(media) as frames, VideoWriter(target, media, frames.info) as writer:
         recording.size_px = (frames.info.width_px, frames.info.height_px)
         total = frames.info.frame_count or len(recording)
-        for frame in frames.frames():
+        for frame in _until_it_breaks_off(frames, cut_off):
             _ask(control, frame.index / total if total else math.nan)
             if frame.image_rgb_u8 is None:
                 continue
@@ -126,7 +129,14 @@ def export_video(source: Path, media: Path, target: Path, control: Control) -> s
                 result = recording.result(position)
                 picture = draw_overlay(picture, result, recording.expressions, recording.action_units)
             writer.write(picture, frame.time_s)
-    return writer.sound_problem
+    return f"the video {cut_off[0].reason}" if cut_off else writer.sound_problem
+
+
+def _until_it_breaks_off(source: Source, problems: list[MediaError]) -> Iterator[Frame]:
+    try:
+        yield from source.frames()
+    except MediaError as error:
+        problems.append(error)
 
 
 def _ask(control: Control, share: float) -> None:

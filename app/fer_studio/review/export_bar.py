@@ -246,7 +246,7 @@ class ExportBar(QWidget):
     @Slot(object)
     def _on_succeeded(self, result: object) -> None:
         self._task = None
-        note = f"; no complete sound: {result}" if isinstance(result, str) else ""
+        note = f"; not all of it: {result}" if isinstance(result, str) else ""
         self._say(f"{self._target} is written{note}")
         self.exported.emit(self._target)
 

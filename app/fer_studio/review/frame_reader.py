@@ -21,7 +21,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 
-from fer_core.media.container import open_container, video_stream
+from fer_core.media.container import is_in_coding_order, open_container, video_stream
 from fer_core.media.errors import MediaError
 from fer_core.media.images import IMAGE_SUFFIXES, list_files, read_image
 from fer_core.media.source import open_source
@@ -229,7 +229,7 @@ def _scan(path: Path, should_stop: Callable[[], bool]) -> tuple[_Index | None, t
     whole = True
     with contextlib.closing(open_container(path)) as container:
         stream = video_stream(container, path)
-        base = stream.time_base
+        base, out_of_order = stream.time_base, is_in_coding_order(container, stream)
         try:
             for packet in container.demux(stream):
                 if should_stop():
@@ -246,7 +246,7 @@ def _scan(path: Path, should_stop: Callable[[], bool]) -> tuple[_Index | None, t
         except av.FFmpegError:
             whole = False
     pts = np.array(sorted(stamps), np.int64)
-    if not whole or base is None or not len(keys) or (len(pts) > 1 and not np.all(np.diff(pts) > 0)):
+    if not whole or out_of_order or base is None or not len(keys) or (len(pts) > 1 and not np.all(np.diff(pts) > 0)):
         return None, (1, 1)
     return _Index(pts, np.array(sorted(keys), np.int64)), (base.numerator, base.denominator)
 

@@ -15,6 +15,9 @@ from fer_core.media.errors import MediaError
 #: FFmpeg draws plain text as "video" with this reader; nobody means that.
 _TEXT_FORMATS = frozenset({"tty"})
 
+#: Codecs whose pictures are shown in another order than they are stored in.
+_REORDERED = frozenset({"h264", "hevc"})
+
 # The local-file protocol alone: a playlist that pretends to be a clip must not make the program fetch anything.
 _LOCAL_ONLY = {"protocol_whitelist": "file"}
 
@@ -59,6 +62,15 @@ def open_container(path: Path) -> InputContainer:
         container.close()
         raise MediaError(path, "is text, not a video", "give a video, an image or a folder")
     return container
+
+
+def is_in_coding_order(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether stamps are those of packets as they are stored, not of pictures as they are shown.
+
+    AVI holds no others. FFmpeg finds the right ones for codecs of one picture a packet at most, but not where pictures
+    may be shown in any order.
+    """
+    return container.format.name == "avi" and stream.codec_context.name in _REORDERED
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

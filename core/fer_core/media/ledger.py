@@ -31,8 +31,14 @@ class PacketLedger:
         self._failures += 1
         self._ever_failed = True
 
-    def delivered(self, pts: int | None) -> tuple[list[int], int | None]:
-        """A picture came out with a stamp: the stamps lost before it, in order of presentation, and its own."""
+    def delivered(self, pts: int | None, *, key: bool = False) -> tuple[list[int], int | None]:
+        """A picture came out with a stamp: the stamps lost before it, in order of presentation, and its own.
+
+        Args:
+            pts: its stamp.
+            key: whether it was decoded without others.
+        """
+        del key
         if pts is None:
             return [], None
         earlier = sorted(p for p in self._pending if p < pts)
@@ -55,7 +61,8 @@ class CodingOrderLedger(PacketLedger):
 
     Where pictures refer to later ones, that order is not the one in which they are shown, and a picture comes out with
     a stamp of another. But the decoder gives them in the order of presentation, so each has the lowest stamp that is
-    left. After a failure the lowest is the lost one's.
+    left. After a failure the lowest is the lost one's. What was stored before a key picture is shown before it, or not
+    at all.
     """
 
     def __init__(self) -> None:
@@ -67,8 +74,10 @@ class CodingOrderLedger(PacketLedger):
         if pts is not None and shown:
             heapq.heappush(self._stamps, pts)
 
-    def delivered(self, pts: int | None) -> tuple[list[int], int | None]:
+    def delivered(self, pts: int | None, *, key: bool = False) -> tuple[list[int], int | None]:
         """A picture came out: the stamps lost before it, and its own."""
+        while key and pts is not None and not self._failures and self._stamps and self._stamps[0] < pts:
+            heapq.heappop(self._stamps)
         lost = [heapq.heappop(self._stamps) for _ in range(min(self._failures, len(self._stamps) - 1))]
         self._failures = 0
         return lost, heapq.heappop(self._stamps) if self._stamps else pts

@@ -46,6 +46,6 @@ def _element(head: bytes, at: int) -> tuple[int, int] | None:
 
 def _asf_size(head: bytes) -> int | None:
     at = head.find(_ASF_PROPERTIES)
-    if at < 0 or head[at + _ASF_FLAGS_AT] & _ASF_BROADCAST:
+    if at < 0 or at + _ASF_FLAGS_AT >= len(head) or head[at + _ASF_FLAGS_AT] & _ASF_BROADCAST:
         return None
     return int.from_bytes(head[at + _ASF_SIZE_AT : at + _ASF_SIZE_AT + 8], "little")

@@ -25,7 +25,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from fer_core.media.clock import PresentationClock
-from fer_core.media.container import open_container, video_stream
+from fer_core.media.container import is_in_coding_order, open_container, video_stream
 from fer_core.media.errors import MediaError
 from fer_core.media.ledger import CodingOrderLedger, PacketLedger
 from fer_core.media.orientation import Orientation
@@ -35,8 +35,6 @@ from fer_core.types import Frame, ImageU8, MediaInfo
 _PROBE_PACKETS = 250
 _READ_FAILURES_IN_A_ROW = 32
 _USUAL_RATE_HZ = 25.0
-#: Containers that hold no time of presentation.
-_IN_CODING_ORDER = frozenset({"avi"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +129,13 @@ class VideoSource:
             stream = video_stream(container, self._path)
             stream.thread_type = "AUTO"
             clock = PresentationClock(_time_base(stream), 1.0 / (self._info.frame_rate_hz or _USUAL_RATE_HZ))
-            ledger = CodingOrderLedger() if container.format.name in _IN_CODING_ORDER else PacketLedger()
+            ledger = CodingOrderLedger() if is_in_coding_order(container, stream) else PacketLedger()
             time_s = 0.0
             for packet in _packets(container, stream, self._path):
                 for raw in _pictures_of(packet, ledger):
                     if self._closed:
                         return
-                    lost, pts = ledger.delivered(raw.pts)
+                    lost, pts = ledger.delivered(raw.pts, key=bool(raw.key_frame))
                     for lost_pts in lost:
                         yield Picture(clock.place(lost_pts), None)
                     time_s = clock.place(pts)

@@ -121,6 +121,13 @@ def test_export_video_draws_as_the_command_line_does(folder: Path) -> None:
     assert max(differences) < 12.0
 
 
+def test_export_of_a_video_that_breaks_off_keeps_what_is_there(folder: Path, cut_clip: Path) -> None:
+    target = folder / "drawn.mp4"
+    assert "breaks off" in (export_video(folder / "clip.csv", cut_clip, target, Control()) or "")
+    with av.open(str(target)) as drawn:
+        assert 3 < len(list(drawn.decode(video=0))) < FRAMES
+
+
 def test_export_that_is_cancelled_leaves_nothing(folder: Path) -> None:
     control = Control()
     control.stop()

@@ -31,7 +31,7 @@ def write(path: Path, pictures: list[np.ndarray], ticks: list[int], **options: s
     return path
 
 
-@pytest.fixture(params=["constant", "variable", "open groups", "mpegts"])
+@pytest.fixture(params=["constant", "variable", "open groups", "mpegts", "avi"])
 def clip(request: pytest.FixtureRequest, tmp_path: Path, pictures: list[np.ndarray]) -> Path:
     many = [*pictures, *pictures[::-1]]
     ticks = list(range(len(many)))
@@ -40,7 +40,8 @@ def clip(request: pytest.FixtureRequest, tmp_path: Path, pictures: list[np.ndarr
     options = {"g": "9", "bf": "3"}
     if request.param == "open groups":
         options["x264-params"] = "open-gop=1"
-    return write(tmp_path / ("clip.ts" if request.param == "mpegts" else "clip.mp4"), many, ticks, **options)
+    name = {"mpegts": "clip.ts", "avi": "clip.avi"}.get(request.param, "clip.mp4")
+    return write(tmp_path / name, many, ticks, **options)
 
 
 def test_reader_gives_every_frame_at_its_time_in_any_order(clip: Path) -> None:
