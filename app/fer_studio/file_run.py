@@ -93,7 +93,7 @@ class FileAnnotator:
                 _refuse_existing(outputs.written(with_video))
             record = replace(self.record(path), input_name=source.info.name, frame_rate_hz=source.info.frame_rate_hz)
             if existing is not Existing.REFUSE:
-                _refuse_other_sidecar(outputs, self.layout.name)
+                _refuse_other_sidecar(outputs)
             if existing is Existing.RESUME and os.path.exists(outputs.recording):
                 before = _resumable(outputs, record)
                 if self._is_up_to_date(before, outputs, source.info):
@@ -314,17 +314,18 @@ def _refuse_existing(paths: Iterable[Path]) -> None:
             )
 
 
-def _refuse_other_sidecar(outputs: Outputs, layout: str) -> None:
-    """Nothing is replaced that is not of such a run before: a saved baseline, notes, the sidecar of another layout."""
+def _refuse_other_sidecar(outputs: Outputs) -> None:
+    """Nothing is replaced that is not of this recording: a saved baseline, notes, the sidecar of ``clip.txt``."""
     if not os.path.exists(outputs.sidecar):
         return
     remedy = "move it, or use another folder with -o"
     try:
-        other = read_sidecar(outputs.sidecar).layout
-    except RecordError as error:
+        layout = read_sidecar(outputs.sidecar).layout
+        suffix = make_layout(layout, (), ()).suffix
+    except (RecordError, ValueError) as error:
         raise RecordError(outputs.sidecar, "would be replaced, and is not of a recording", remedy) from error
-    if other != layout:
-        raise RecordError(outputs.sidecar, f"would be replaced, and is of a recording with the layout {other}", remedy)
+    if suffix != outputs.recording.suffix:
+        raise RecordError(outputs.sidecar, f"would be replaced, and is of a recording with the layout {layout}", remedy)
 
 
 def _resumable(outputs: Outputs, now: RunRecord) -> RunRecord:

@@ -7,7 +7,6 @@ _RETRY = "press Retry"
 _THERE_AND_HERE = (
     ("choose another folder with -o", _FOLDER),
     ("use another folder with -o", _FOLDER),
-    ("use another folder with -o", _FOLDER),
     ("; give a neutral one with --baseline FILE", ""),
     ("resume with what the first run had (see the .json beside it), or start anew with --overwrite", _RETRY),
     ("resume with the options of the first run, or start anew with --overwrite", _RETRY),

@@ -308,6 +308,14 @@ def test_annotate_replaces_no_json_that_is_not_its_own(
     assert sidecar.read_bytes() == before
 
 
+def test_overwrite_takes_another_layout_of_the_same_file(media: Path, options: Options) -> None:
+    still = media / "stills" / "still0.png"
+    annotate_files([still], options())
+    (outcome,) = annotate_files([still], options(existing=Existing.OVERWRITE, layout="openface"))
+    assert outcome.end is End.DONE
+    assert read_sidecar(options().out_dir / "still0.json").layout == "openface"
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="the rights of files are of POSIX")
 def test_overwrite_leaves_the_sidecar_of_a_recording_that_cannot_be_written(
     media: Path, options: Options, monkeypatch: pytest.MonkeyPatch

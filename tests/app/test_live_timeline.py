@@ -66,6 +66,18 @@ def test_live_timeline_of_a_face_that_is_not_there_draws_nothing(timeline: LiveT
     assert timeline.view.face_id == 7
 
 
+def test_live_timeline_draws_nothing_through_a_pause(timeline: LiveTimeline, qtbot: QtBot) -> None:
+    for index in (*range(50), *range(1000, 1050)):
+        timeline.add(frame(index, face(1)))
+    qtbot.waitUntil(lambda: timeline.view.cursor_s == pytest.approx(42.0))
+    timeline.view.show_all()
+    qtbot.wait(200)
+    assert [(run.start_s, run.end_s) for run in timeline.view.plots.ribbon._rows[0]] == [
+        (pytest.approx(0.0), pytest.approx(2.0, abs=0.05)),
+        (pytest.approx(40.0), pytest.approx(42.0, abs=0.05)),
+    ]
+
+
 def test_live_timeline_keeps_the_last_minutes(timeline: LiveTimeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_timeline, "KEPT_S", 1.0)
     for index in range(1000):

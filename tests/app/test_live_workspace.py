@@ -16,6 +16,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
+from fer_core.infer.baseline import Baseline
 from fer_core.media.camera import CameraInfo
 from fer_core.media.errors import MediaError
 from fer_core.media.file_camera import FileCamera
@@ -216,6 +217,21 @@ def test_live_neutral_is_subtracted_shown_and_reset(live: LiveWorkspace, qtbot: 
     live.toolbar._reset.trigger()
     qtbot.waitUntil(lambda: live.status.text("baseline") == "", timeout=PATIENCE_MS)
     assert not live.panel._note.isVisible()
+
+
+def test_live_recording_keeps_the_neutral_face_that_it_subtracts(live: LiveWorkspace, qtbot: QtBot) -> None:
+    live.toolbar.record.trigger()
+    live.toolbar.neutral.trigger()
+    qtbot.waitUntil(lambda: live.status.text("baseline") == "baseline: face 1", timeout=PATIENCE_MS)
+    with qtbot.waitSignal(live.controller.recording_saved, timeout=PATIENCE_MS) as saved:
+        live.toolbar.record.trigger()
+    csv = saved.args[0].csv
+    engine = live.controller.engine
+    baseline = Baseline.load(csv.with_name(f"{csv.stem}.face1.baseline.json"), engine.card)
+    rows = [row for row in read_native(csv) if row.affect_baseline is not None]
+    assert rows
+    for row in rows:
+        assert baseline.correct(row.affect).valence == pytest.approx(row.affect_baseline.valence, abs=1e-5)
 
 
 def test_live_neutral_ends_with_the_network_that_measured_it(

@@ -92,7 +92,7 @@ class Job:
         self.state = _ENDS[outcome.end]
         self.frames = outcome.frames or self.frames
         self.recording = outcome.recording or self.recording
-        self.problem, self.notes = outcome.problem, outcome.notes
+        self.problem, self.notes = outcome.problem, tuple(map(in_the_window, outcome.notes))
 
 
 def split_problem(job: Job) -> tuple[str, str]:

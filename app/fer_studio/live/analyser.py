@@ -43,9 +43,9 @@ class LiveAnalyser:
         self._calibration: Calibration | None = None
 
     @property
-    def baseline_faces(self) -> tuple[int, ...]:
-        """Faces whose neutral is subtracted."""
-        return tuple(sorted(self._baselines))
+    def baselines(self) -> Mapping[int, Baseline]:
+        """What is subtracted, by face; another object whenever something else is."""
+        return self._baselines
 
     def set_smoothing(self, tau_s: float) -> None:
         """Time constant of what is shown; 0 is off."""
@@ -59,7 +59,7 @@ class LiveAnalyser:
     def reset_baselines(self) -> None:
         """Nothing is subtracted any more."""
         self._calibration = None
-        self._baselines.clear()
+        self._baselines = {}
 
     def reset(self) -> None:
         """The next frame is the first of another recording: ids, smoothing and baselines begin anew."""
@@ -93,7 +93,8 @@ class LiveAnalyser:
         from fer_core.infer.baseline import Baseline, NeutralReference
 
         reference = NeutralReference.of_card(self.pipeline.engine.card)
-        self._baselines[calibration.face_id] = Baseline.from_affects(calibration.affects, reference)
+        made = Baseline.from_affects(calibration.affects, reference)
+        self._baselines = {**self._baselines, calibration.face_id: made}
         return 1.0
 
     def _make_smoother(self) -> Smoother | None:

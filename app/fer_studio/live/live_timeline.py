@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from fer_core.types import FrameResult
+from fer_core.types import FrameResult, Status
 from fer_studio.labels import Labels
 from fer_studio.marks import Mark, MarkKind
 from fer_studio.session import Recording
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 FOLLOW_S = 30.0
 #: At least so much can be looked back on. Memory holds twice that, about 15 MB of one face.
 KEPT_S = 600.0
+#: Pictures that are further apart are those before and after a pause.
+_GAP_S = 1.0
 _HEIGHT_PX = 150
 
 
@@ -60,16 +63,25 @@ class LiveTimeline(QWidget):
         """Nothing is measured yet: another camera, or another network, whose labels are given."""
         self._labels = labels or self._labels
         self._measured = Recording(self._labels.expressions, self._labels.action_units, with_baseline=True)
-        self._face_id = None
+        self._face_id, self._frames = None, 0
         if self.view is not None:
             self.view.marks.bind(None)
             self.view.set_recording(self._measured)
 
     def add(self, result: FrameResult) -> None:
-        """What was measured of the next picture."""
-        self._measured.append(result)
+        """What was measured of the next picture; between it and one long before nothing is drawn."""
+        count = len(self._measured)
+        last_s = float(self._measured.time_s[-1]) if count else result.time_s
+        if result.time_s - last_s > _GAP_S:
+            pause = FrameResult(self._frames, last_s, result.width_px, result.height_px, Status.NO_FACE, ())
+            self._append(pause)
+        self._append(result)
         if self._measured.duration_s > 2 * KEPT_S:
             self._measured.forget_before(self._measured.end_s - KEPT_S)
+
+    def _append(self, result: FrameResult) -> None:
+        self._measured.append(replace(result, index=self._frames))
+        self._frames += 1
 
     def select(self, face_id: int | None) -> None:
         """The face whose curves are drawn."""

@@ -17,6 +17,7 @@ from fer_core.types import Frame, FrameResult, MediaInfo
 from fer_studio.workers.priority import give_way
 
 if TYPE_CHECKING:
+    from fer_core.infer.baseline import Baseline
     from fer_core.infer.engine import Engine
     from fer_studio.live.recording_files import RecordingFiles
 
@@ -52,7 +53,7 @@ class RecordThread(QThread):
         picture_bytes = max(1, 3 * info.width_px * info.height_px)
         frames = min(max(_QUEUE_BYTES // picture_bytes, _LEAST_FRAMES), _MOST_FRAMES)
         self._queue: queue.Queue[_Item | None] = queue.Queue(frames)
-        self._marks: queue.SimpleQueue[tuple[float, str]] = queue.SimpleQueue()
+        self._notes: queue.SimpleQueue[Callable[[RecordingFiles], None]] = queue.SimpleQueue()
         self._over = threading.Event()
 
     def offer(self, frame: Frame, result: FrameResult, should_stop: Callable[[], bool]) -> None:
@@ -66,7 +67,11 @@ class RecordThread(QThread):
 
     def mark(self, time_s: float, name: str) -> None:
         """Notes a moment, in the time of the camera; returns at once."""
-        self._marks.put((time_s, name))
+        self._notes.put(lambda files: files.mark(time_s, name))
+
+    def keep_baseline(self, face_id: int, baseline: Baseline) -> None:
+        """The neutral face that is subtracted from now on; returns at once."""
+        self._notes.put(lambda files: files.keep_baseline(face_id, baseline))
 
     def finish(self) -> None:
         """No more frames come: write those that wait and complete the files. Returns at once."""
@@ -83,8 +88,8 @@ class RecordThread(QThread):
             self.begun.emit(files.paths.csv.parent)
             while (item := self._next()) is not None:
                 files.write(*item)
-                self._write_marks(files)
-            self._write_marks(files)
+                self._write_notes(files)
+            self._write_notes(files)
             paths = files.close()
         except (RecordError, MediaError) as error:
             self._over.set()
@@ -97,9 +102,9 @@ class RecordThread(QThread):
         else:
             self.saved.emit(paths)
 
-    def _write_marks(self, files: RecordingFiles) -> None:
-        while not self._marks.empty():
-            files.mark(*self._marks.get())
+    def _write_notes(self, files: RecordingFiles) -> None:
+        while not self._notes.empty():
+            self._notes.get()(files)
 
     def _next(self) -> _Item | None:
         """The next frame; None when it is over and nothing waits."""

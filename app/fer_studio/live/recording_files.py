@@ -23,6 +23,7 @@ from fer_core.types import Frame, FrameResult, MediaInfo
 from fer_studio.marks import Mark, MarkKind, Marks, marks_path, save_marks
 
 if TYPE_CHECKING:
+    from fer_core.infer.baseline import Baseline
     from fer_core.infer.engine import Engine
 
 _FOLDER_TRIES = 100
@@ -71,7 +72,8 @@ class RecordingFiles:
             layout=layout.name,
             notes=(
                 "recorded live: the frames are those that were analysed, times count from the first of them",
-                "the columns _b are filled from the moment on at which a neutral face was calibrated",
+                "the columns _b are filled from the moment on at which a neutral face was calibrated; it is in "
+                "<name>.face<id>.baseline.json, which annotate --baseline takes",
             ),
             provider=engine.provider,
             frame_rate_hz=info.frame_rate_hz,
@@ -86,6 +88,9 @@ class RecordingFiles:
             raise
         self._first_s: float | None = None
         self._marks: Marks = ()
+        self._card = card
+        self._baselines: dict[int, int] = {}
+        """How many of a face were written."""
 
     @property
     def paths(self) -> RecordingPaths:
@@ -115,6 +120,20 @@ class RecordingFiles:
         at_s = max(time_s - self._first_s, 0.0) if self._first_s is not None else 0.0
         self._marks = (*self._marks, Mark(at_s, at_s, name, MarkKind.POINT))
         save_marks(marks_path(self._csv_path), self._marks)
+
+    def keep_baseline(self, face_id: int, baseline: Baseline) -> None:
+        """Writes the neutral face that is subtracted from now on, so that the columns ``_b`` can be made again.
+
+        Raises:
+            RecordError: it cannot be written.
+        """
+        number = self._baselines[face_id] = self._baselines.get(face_id, 0) + 1
+        again = f"-{number}" if number > 1 else ""
+        path = self._csv_path.with_name(f"{self._csv_path.stem}.face{face_id}{again}.baseline.json")
+        try:
+            baseline.save(path, self._card)
+        except OSError as error:
+            raise write_error(path, error) from error
 
     def close(self, *, complete: bool = True) -> RecordingPaths:
         """Completes all files.

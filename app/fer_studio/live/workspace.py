@@ -112,7 +112,6 @@ class LiveWorkspace(QWidget):
     def _open(self, choice: CameraChoice) -> None:
         width_px, height_px = self.toolbar.resolution
         self._forget_faces()
-        self.timeline.begin()
         self.messages.camera_opening(choice.name)
         self.controller.start(CameraRequest(choice.spec, width_px or None, height_px or None, None, choice.loop))
 
@@ -358,6 +357,7 @@ class LiveWorkspace(QWidget):
     @Slot(object)
     def _on_opened(self, info: MediaInfo) -> None:
         self.messages.camera_runs()
+        self.timeline.begin()  # not before: of another camera, pictures may still come while it is being closed
         self.status.setToolTip(f"{info.name}, {info.width_px} x {info.height_px}")
 
     @Slot(str, str, str)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from fer_studio.workers.meter import RateMeter
 from fer_studio.workers.priority import give_way
 
 if TYPE_CHECKING:
+    from fer_core.infer.baseline import Baseline
     from fer_core.infer.engine import Engine
     from fer_studio.live.record_thread import RecordThread
 
@@ -77,7 +78,7 @@ class AnalysisThread(QThread):
         self._wishes: queue.SimpleQueue[Callable[[LiveAnalyser], None]] = queue.SimpleQueue()
         self._recorder: RecordThread | None = None
         self._session = 0
-        self._baseline_faces: tuple[int, ...] = ()
+        self._baselines: Mapping[int, Baseline] = {}
 
     @property
     def stopped(self) -> bool:
@@ -159,16 +160,23 @@ class AnalysisThread(QThread):
                 self._recorder.offer(captured.frame, analysed.measured, self._stop.is_set)
 
     def _tell_baselines(self, analyser: LiveAnalyser) -> None:
-        faces = analyser.baseline_faces
-        if faces != self._baseline_faces:
-            self._baseline_faces = faces
-            self.baseline_changed.emit(faces)
+        before, now = self._baselines, analyser.baselines
+        if now is before or not (now or before):
+            return
+        self._baselines = now
+        self.baseline_changed.emit(tuple(sorted(now)))
+        self._keep_baselines({face_id: made for face_id, made in now.items() if before.get(face_id) is not made})
+
+    def _keep_baselines(self, baselines: Mapping[int, Baseline]) -> None:
+        if self._recorder is not None:
+            for face_id, baseline in baselines.items():
+                self._recorder.keep_baseline(face_id, baseline)
 
     def _set_recorder(self, recorder: RecordThread | None, analyser: LiveAnalyser) -> None:
-        del analyser
         before, self._recorder = self._recorder, recorder
         if before is not None:
             before.finish()
+        self._keep_baselines(analyser.baselines)
 
     def _wish(self, wish: Callable[[LiveAnalyser], None]) -> None:
         self._wishes.put(wish)
