@@ -1,5 +1,6 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime
@@ -122,6 +123,40 @@ def test_engine_names_a_file_that_is_no_model(tmp_path):
     path.write_text("not a network")
     with pytest.raises(ModelError, match=r"text\.onnx: cannot be loaded as an ONNX model"):
         Engine(path, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"action_units": ACTION_UNITS[1:]}, "its au_probs is not what its model card says"),
+        ({"expressions": EXPRESSIONS[:7]}, "its expression_probs is not what its model card says"),
+        ({"action_units": (1, *ACTION_UNITS[:-1])}, "names a label twice"),
+    ],
+)
+def test_engine_refuses_a_model_that_answers_otherwise_than_its_card_says(tmp_path, made, change, message):
+    card = replace(made.card(geometry=made.card().geometry.scaled(16)), **change)
+    write_model(tmp_path / "odd.onnx", {CARD_KEY: card.to_json()})
+    with pytest.raises(ModelError, match=rf"odd\.onnx: .*{message}.*; export the model again"):
+        Engine(tmp_path / "odd.onnx", "cpu")
+
+
+def test_engine_refuses_crops_of_another_size_than_its_card_says(tmp_path, made):
+    write_model(tmp_path / "odd.onnx", {CARD_KEY: made.card().to_json()})
+    with pytest.raises(ModelError, match="its image_rgb_u8 is not what its model card says"):
+        Engine(tmp_path / "odd.onnx", "cpu")
+
+
+def test_engine_says_that_a_device_does_not_start(model, monkeypatch):
+    """ONNX Runtime was built with it, and turns to the processor by itself where the driver is missing."""
+    real = onnxruntime.InferenceSession
+    present = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: present)
+    monkeypatch.setattr(
+        onnxruntime, "InferenceSession", lambda path, options, providers: real(path, options, providers=providers[-1:])
+    )
+    with pytest.raises(ValueError, match="--device cuda: it does not start"):
+        Engine(model, "cuda")
+    assert Engine(model, "auto").provider == "CPUExecutionProvider"
 
 
 def test_engine_refuses_a_model_without_or_with_a_foreign_card(tmp_path):

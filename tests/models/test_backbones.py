@@ -64,8 +64,15 @@ def test_create_backbone_says_which_packages_are_known():
 
 
 def test_create_backbone_names_an_unknown_model():
-    with pytest.raises(RuntimeError, match="no_such_network"):
+    with pytest.raises(ValueError, match="no_such_network"):
         create_backbone("no_such_network", imagenet=False)
+
+
+@pytest.mark.parametrize("name", ["hf-hub:somebody/network", "local-dir:/tmp"])
+def test_create_backbone_goes_nowhere_for_a_network(name, monkeypatch):
+    monkeypatch.setattr("timm.create_model", lambda *args, **options: pytest.fail("looked elsewhere"))
+    with pytest.raises(ValueError, match="there is no network"):
+        create_backbone(name, imagenet=False)
 
 
 def test_imagenet_state_refuses_another_architecture():

@@ -38,22 +38,19 @@ class Engine:
             spins on both cores slows both.
 
     Raises:
-        ModelError: when the file is missing, no ONNX model, or without a card.
-        ValueError: when the device is not there.
+        ModelError: when the file is missing, no ONNX model, without a card, or answers otherwise than its card says.
+        ValueError: when the device is not there, or does not start.
     """
 
     def __init__(self, model: Path | None = None, device: str = "auto", threads: int = 1) -> None:
         provider = choose_provider(device)
-        self.path = model_file(model, in_bytes=provider == PROVIDERS["cpu"] and multiplies_bytes())
-        options = session_options(threads)
-        providers = [provider] if provider == PROVIDERS["cpu"] else [provider, PROVIDERS["cpu"]]
-        try:
-            self._session = onnxruntime.InferenceSession(str(self.path), options, providers=providers)
-        except Exception as error:  # ONNX Runtime raises many unrelated types
-            raise ModelError(
-                f"{self.path}: cannot be loaded as an ONNX model; give a file of fer-core export ({error})"
-            ) from error
+        self.path, self._session = _load(model, provider, threads)
+        if self._session.get_providers()[0] != provider:  # ONNX Runtime turned to the processor by itself
+            if device != "auto":
+                raise ValueError(f"--device {device}: it does not start on this machine; choose auto or cpu")
+            self.path, self._session = _load(model, PROVIDERS["cpu"], threads)
         self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(self.path))
+        _check_answers(self._session, self.card, self.path)
         self.provider: str = self._session.get_providers()[0]
         self.threads = threads
 
@@ -72,6 +69,35 @@ class Engine:
             return []
         probs, va, au = self.run(np.stack(crops_rgb_u8))
         return [Affect(p, float(v[0]), float(v[1]), a) for p, v, a in zip(probs, va, au, strict=True)]
+
+
+def _load(model: Path | None, provider: str, threads: int) -> tuple[Path, onnxruntime.InferenceSession]:
+    path = model_file(model, in_bytes=provider == PROVIDERS["cpu"] and multiplies_bytes())
+    providers = [provider] if provider == PROVIDERS["cpu"] else [provider, PROVIDERS["cpu"]]
+    try:
+        return path, onnxruntime.InferenceSession(str(path), session_options(threads), providers=providers)
+    except Exception as error:  # ONNX Runtime raises many unrelated types
+        raise ModelError(
+            f"{path}: cannot be loaded as an ONNX model; give a file of fer-core export ({error})"
+        ) from error
+
+
+def _check_answers(session: onnxruntime.InferenceSession, card: ModelCard, path: Path) -> None:
+    """Names and fixed sizes of what goes in and comes out, against the card; a size that is left open fits."""
+    side_px = card.geometry.size_px
+    wanted: dict[str, tuple[int, ...]] = {INPUT: (side_px, side_px, 3)}
+    wanted |= zip(OUTPUTS, [(len(card.expressions),), (2,), (len(card.action_units),)], strict=True)
+    found = {node.name: node.shape[1:] for node in (*session.get_inputs(), *session.get_outputs())}
+    for name, sizes in wanted.items():
+        there = found.get(name)
+        if (
+            there is None
+            or len(there) != len(sizes)
+            or any(isinstance(have, int) and have != want for have, want in zip(there, sizes, strict=True))
+        ):
+            raise ModelError(f"{path}: its {name} is not what its model card says; export the model again")
+    if len(set(card.expressions)) < len(card.expressions) or len(set(card.action_units)) < len(card.action_units):
+        raise ModelError(f"{path}: its model card names a label twice; export the model again")
 
 
 def choose_provider(device: str) -> str:

@@ -49,6 +49,8 @@ def create_backbone(name: str, imagenet: bool, drop_path_rate: float = 0.0, weig
 
 
 def _create(name: str, drop_path_rate: float) -> nn.Module:
+    if not timm.is_model(name):  # a name with a scheme, such as hf-hub:, would be fetched
+        raise ValueError(f"there is no network {name!r} in this version of timm; see timm.list_models()")
     # Plain chains of layers, such as VGG and DenseNet, do not know the argument at all.
     options = {"drop_path_rate": drop_path_rate} if drop_path_rate else {}
     try:
