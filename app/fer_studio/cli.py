@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import math
 import os
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from fer_core import __version__
 from fer_core.infer.shipped_models import SHIPPED_MODELS
+from fer_core.standard_output import prepare_streams
 from fer_studio.console import printable, say
 from fer_studio.options import AUTO_BASELINE, DEVICES, LAYOUTS, NO_BASELINE, AnnotateOptions, Existing
 
@@ -58,8 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] not in (*_COMMANDS, *_GENERAL_OPTIONS):
         return _window(build_window_parser().parse_args(arguments))
     options = build_parser().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold what its encoding has not
-        sys.stdout.reconfigure(errors="backslashreplace")
+    prepare_streams()
     try:
         match options.command:
             case "cameras":

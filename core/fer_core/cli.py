@@ -23,6 +23,7 @@ from fer_core.augment.synthesize_command import add_synthesize
 from fer_core.cli_tables import print_figures, table
 from fer_core.data.aligned_faces import aligned_faces, read_samples
 from fer_core.data.archive import DataError
+from fer_core.data.readers.registry import find_dataset
 from fer_core.evaluate.evaluate import Predict, predict_shard
 from fer_core.evaluate.evaluation import Evaluation
 from fer_core.evaluate.probe_command import add_probe
@@ -32,7 +33,7 @@ from fer_core.infer.model_card import ModelError
 from fer_core.infer.shipped_models import SHIPPED_MODELS, STANDARD
 from fer_core.models.face_backbone_command import add_backbone
 from fer_core.models.morphable_command import add_morphable
-from fer_core.standard_output import discard_standard_output
+from fer_core.standard_output import discard_standard_output, prepare_streams
 from fer_core.train.recipe import RecipeError, load_recipe, shipped_recipes
 from fer_core.train.reopened_command import add_reopen
 
@@ -55,6 +56,7 @@ _INSTALL = 'pip install "fer-studio[train]"'
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
+    prepare_streams()
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.run is _export and options.temperature is None and options.data is None:
@@ -277,6 +279,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.report:
         from fer_core.evaluate.features import FeatureReader  # tells what is missing before the work, not after
         from fer_core.evaluate.report import write_report
+    if options.json not in (None, "-"):
+        Path(options.json).parent.mkdir(parents=True, exist_ok=True)  # told now, not after all faces are measured
     engine = Engine(options.model)
     thresholds = _au_thresholds(options, engine)
     reader = FeatureReader(engine) if options.report else None
@@ -323,8 +327,9 @@ def _predicted(
 ) -> tuple[Evaluation, dict[str, int]]:
     """What the model says of a split of ``--data``, and how the faces were found."""
     samples = read_samples(options.root, options.data, split)
+    archive = find_dataset(options.data).archive
     with (
-        aligned_faces(options.root, samples, engine.card.geometry, min(options.jobs, len(samples))) as faces,
+        aligned_faces(options.root, archive, samples, engine.card.geometry, min(options.jobs, len(samples))) as faces,
         tqdm(
             total=len(samples), desc=f"{options.data}, {split}", unit="face", disable=not sys.stderr.isatty()
         ) as progress,

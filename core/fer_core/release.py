@@ -23,6 +23,7 @@ from fer_core.data.prepare import DEFAULT_DATASETS
 from fer_core.data.readers.ckplus import NAME as CKPLUS
 from fer_core.data.readers.diffusionfer import NAME as DIFFUSIONFER
 from fer_core.data.readers.ferplus import NAME as FERPLUS
+from fer_core.data.readers.registry import find_dataset
 from fer_core.data.shards import Shard
 from fer_core.evaluate.temperature import fit_temperature, majority
 from fer_core.export import export_onnx
@@ -53,9 +54,11 @@ LIMITS = (
     "less well.",
     "Contempt, disgust and fear are rare in the training data and often missed.",
     "Valence and arousal of the main data set are derived from expression votes, not rated.",
-    "Measured to be worse on dark, covered and small faces and where no detector finds the face; on smiles of men "
-    "posed on request; on children below four, of whom one calm face in four or five is called happiness. Groups of "
-    "people were only compared on posed and on unlabelled photographs.",
+)
+MEASURED_LIMIT = (
+    "Networks of this data were measured to be worse on dark, covered and small faces and where no detector finds the "
+    "face; on smiles of men posed on request; on children below four, of whom one calm face in four or five is called "
+    "happiness. Groups of people were only compared on posed and on unlabelled photographs."
 )
 CODED_UNITS_LIMIT = (
     "Action units of CK+ are coded at the peak of posed expressions of 80 adults; weak labels from a face "
@@ -64,7 +67,10 @@ CODED_UNITS_LIMIT = (
 )
 NAMED_UNITS_LIMIT = "Action units follow the scores of a face landmarker by their names; nobody coded one of the faces."
 _IMAGENET, _FACES = "ImageNet", "faces"
-#: By data set, by what the backbone may begin with, and by what is always used.
+#: What votes of FER+ become valence and arousal by, and action units come from.
+_WITH_VOTES = ("AffectNetC25", "blendshapes")
+NOT_STATED = "Not stated: the file was made without the prepared data."
+#: By data set, by what comes with the votes of FER+, and by what the backbone may begin with.
 DATA = {
     FERPLUS: "FER+ (Barsoum et al. 2016), expression votes, labels MIT licence; images of the FER2013 challenge "
     "(Goodfellow et al. 2013), collected from the web",
@@ -140,7 +146,8 @@ def release(
     if units != ACTION_UNITS:
         _leave_out_other_units(network, units, checkpoint)
     there = {shard.dataset for shard in shards}
-    left_out = set(DEFAULT_DATASETS) - there if there else set()
+    units_limit = NAMED_UNITS_LIMIT if there and CKPLUS not in there else CODED_UNITS_LIMIT
+    measured = (MEASURED_LIMIT,) if there == set(DEFAULT_DATASETS) else ()
     if temperature is None:
         temperature = _fitted_temperature(network, shards, size_px)
     if shards:
@@ -154,8 +161,8 @@ def release(
         backbone=recipe.backbone + (f", first {recipe.backbone_groups} groups" if recipe.backbone_groups else ""),
         description=DESCRIPTION,
         intended_use=INTENDED_USE,
-        limits=(*LIMITS, NAMED_UNITS_LIMIT if CKPLUS in left_out else CODED_UNITS_LIMIT),
-        data=data_words(recipe, left_out),
+        limits=(*LIMITS, *measured, units_limit),
+        data=data_words(recipe, there),
         figures=all_figures,
         training={
             "recipe": content["recipe"],
@@ -168,11 +175,30 @@ def release(
     return Release(card, temperature, export_onnx(network, card, out, temperature, size_px))
 
 
-def data_words(recipe: Recipe, left_out: Collection[str] = ()) -> tuple[str, ...]:
-    """What a network of this recipe learned from and began with, for its card; without some of ``DATA``."""
+def data_words(recipe: Recipe, datasets: Collection[str]) -> tuple[str, ...]:
+    """What a network of this recipe learned from and began with, for its card.
+
+    Args:
+        recipe: of its training.
+        datasets: names that the shards give; none where that is not known.
+    """
     faces = bool(recipe.weights or recipe.start) and recipe.backbone == BACKBONE
-    silent = {*left_out, _IMAGENET if faces else _FACES}
-    return tuple(words for source, words in DATA.items() if source not in silent)
+    told = {*datasets, _FACES if faces else _IMAGENET}
+    if {FERPLUS, DIFFUSIONFER} <= set(datasets):
+        told |= {*_WITH_VOTES}
+    return (
+        *(() if datasets else (NOT_STATED,)),
+        *(words for source, words in DATA.items() if source in told),
+        *map(_other_words, sorted(set(datasets) - DATA.keys())),
+    )
+
+
+def _other_words(name: str) -> str:
+    try:
+        info = find_dataset(name)
+    except DataError:  # of an older version, or made by hand
+        return name
+    return f"{name}: {info.about}; licence: {info.licence}"
 
 
 def read_figures(paths: Sequence[Path]) -> dict[str, Any]:

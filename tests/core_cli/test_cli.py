@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,26 @@ def test_evaluate_refuses_thresholds_of_the_faces_that_are_measured(
     assert "chosen on ckplus128, test itself" in errors
     assert "none.json" in errors
     assert "no face of diffusionfer, train shows an action unit" in errors
+
+
+def test_evaluate_makes_the_folder_of_its_figures(root: Path, model: Path, tmp_path: Path):
+    figures = tmp_path / "new" / "figures.json"
+    assert evaluate("--model", model, "--data", "ckplus128", "--root", root, "--json", figures) == 0
+    assert json.loads(figures.read_text())["dataset"] == "ckplus128"
+
+
+def test_evaluate_of_ferplus_needs_no_coded_faces(full_root: Path, model: Path, tmp_path: Path):
+    rest = tmp_path / "rest"
+    shutil.copytree(full_root, rest, ignore=shutil.ignore_patterns("ckplus128*"))
+    assert evaluate("--model", model, "--data", "ferplus", "--root", rest, "--json", "-") == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes standard streams as a shell does")
+def test_a_command_goes_on_where_its_streams_are_closed(tmp_path: Path):
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        line = f'"{sys.executable}" -m fer_core.cli recipes {closed}'
+        done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_evaluate_prints_a_table_without_json(root: Path, model: Path, capsys: pytest.CaptureFixture[str]):

@@ -27,7 +27,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_aligned_faces_are_what_the_finder_cuts_without_compression(root: Path):
     samples = read_samples(root, "webmorph", "test")
     finder = StillFaceFinder(DEFAULT_GEOMETRY)
-    with aligned_faces(root, samples, DEFAULT_GEOMETRY, 1) as faces:
+    with aligned_faces(root, "webmorph", samples, DEFAULT_GEOMETRY, 1) as faces:
         for index, sample in enumerate(samples):
             image = cv2.imread(str(root / "webmorph" / sample.path))[:, :, ::-1]
             expected = finder.find(np.ascontiguousarray(image))
@@ -39,7 +39,7 @@ def test_aligned_faces_are_what_the_finder_cuts_without_compression(root: Path):
 
 
 def test_aligned_faces_come_in_order_only(root: Path):
-    with aligned_faces(root, read_samples(root, "webmorph", "test"), DEFAULT_GEOMETRY, 1) as faces:
+    with aligned_faces(root, "webmorph", read_samples(root, "webmorph", "test"), DEFAULT_GEOMETRY, 1) as faces:
         faces.image(0)
         with pytest.raises(ValueError, match="1 is next, not 2"):
             faces.image(2)

@@ -2,7 +2,8 @@ import pytest
 
 pytest.importorskip("timm", reason="training needs the extra 'train'")
 
-from fer_core.release import DATA, data_words
+from fer_core.data.prepare import DEFAULT_DATASETS
+from fer_core.release import DATA, NOT_STATED, data_words
 from fer_core.train.recipe import shipped_recipes
 
 
@@ -15,12 +16,23 @@ from fer_core.train.recipe import shipped_recipes
     ],
 )
 def test_data_words_say_what_the_network_began_with(recipe, began_with, not_with):
-    words = data_words(shipped_recipes()[recipe])
+    words = data_words(shipped_recipes()[recipe], DEFAULT_DATASETS)
     assert sum(began_with in word for word in words) == 1
     assert not any(not_with in word for word in words)
     assert len(words) == len(DATA) - 1
 
 
-def test_data_words_leave_out_what_was_not_there():
-    whole = data_words(shipped_recipes()["faces"])
-    assert set(whole) - set(data_words(shipped_recipes()["faces"], {"ckplus128"})) == {DATA["ckplus128"]}
+def test_data_words_are_of_the_data_that_was_there():
+    recipe = shipped_recipes()["faces"]
+    whole, open_data = (data_words(recipe, sets) for sets in (DEFAULT_DATASETS, ("ferplus", "diffusionfer")))
+    assert set(whole) - set(open_data) == {DATA["ckplus128"]}
+    words = data_words(recipe, ("ckplus128", "rafdb", "folder:mine", "made by hand"))
+    assert words[0] == DATA["ckplus128"]
+    assert [word.partition(": ")[0] for word in words[2:]] == ["folder:mine", "made by hand", "rafdb"]
+    assert "licence: yours" in words[2]
+
+
+def test_data_words_do_not_guess():
+    words = data_words(shipped_recipes()["first"], ())
+    assert words[0] == NOT_STATED
+    assert len(words) == 2

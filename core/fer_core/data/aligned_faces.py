@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from fer_core.data.archive import DataError
 from fer_core.data.crops import aligned_crops
-from fer_core.data.prepare import DEFAULT_DATASETS, read_labelled
+from fer_core.data.prepare import read_labelled
+from fer_core.data.readers.diffusionfer import NAME as DIFFUSIONFER
 from fer_core.data.readers.ferplus import NAME as FERPLUS
 from fer_core.data.readers.registry import find_dataset
 from fer_core.data.sample import Sample
@@ -74,7 +75,7 @@ def read_samples(root: Path, dataset: str, split: str) -> list[Sample]:
         DataError: when the data set is unknown, or a file, a column or the split is missing.
     """
     if dataset == FERPLUS:
-        samples = read_labelled(root, datasets=DEFAULT_DATASETS, weak_au=False)[0][FERPLUS]
+        samples = read_labelled(root, datasets=(FERPLUS, DIFFUSIONFER), weak_au=False)[0][FERPLUS]
     else:
         samples, _ = find_dataset(dataset).samples(root)
     chosen = [s for s in samples if s.split == split]
@@ -86,18 +87,19 @@ def read_samples(root: Path, dataset: str, split: str) -> list[Sample]:
 
 @contextmanager
 def aligned_faces(
-    root: Path, samples: Sequence[Sample], geometry: CropGeometry, processes: int
+    root: Path, archive: str, samples: Sequence[Sample], geometry: CropGeometry, processes: int
 ) -> Iterator[AlignedFaces]:
     """The faces of samples of one data set; the processes that align them end with the context.
 
     Args:
         root: folder of the archives.
+        archive: that holds them (:attr:`fer_core.data.readers.registry.DatasetInfo.archive`).
         samples: at least one.
         geometry: of the model.
         processes: with 1, the work is done in this process.
     """
     dataset, paths = samples[0].dataset, [s.path for s in samples]
-    with aligned_crops(root, dataset, paths, geometry, processes) as crops:
+    with aligned_crops(root, archive, paths, geometry, processes) as crops:
         yield AlignedFaces(
             dataset=dataset,
             path=np.array(paths),

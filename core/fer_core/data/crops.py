@@ -31,6 +31,9 @@ def aligned_crops(
         paths: inside it.
         geometry: size and template of the crops.
         processes: with 1, the work is done in this process.
+
+    Raises:
+        DataError: when the archive cannot be opened, or an image cannot be read.
     """
     if processes == 1:
         archive, finder = Archive(root, dataset), AlignedFaceFinder(geometry)
@@ -39,6 +42,7 @@ def aligned_crops(
         finally:
             finder.close()
         return
+    Archive(root, dataset)  # what is wrong with it is told here: a pool would begin its processes again and again
     # Processes are spawned, not forked: a fork would copy MediaPipe's threads in an unusable state.
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, _start, (root, dataset, geometry)) as pool:

@@ -29,21 +29,23 @@ def check_predecessors(recipe: Recipe, geometry: CropGeometry) -> None:
         DataError: when one cannot be read.
     """
     tasks = {task for stage in recipe.stages if stage.taught_share for task in stage.taught_tasks}
+    began = recipe
     if recipe.start:
-        check_geometry(read_trained(Path(recipe.start))[2]["geometry"], geometry, Path(recipe.start))
+        _, began, content = read_trained(Path(recipe.start))
+        check_geometry(content["geometry"], geometry, Path(recipe.start))
     for place, file in enumerate(recipe.teachers):
         _, own, content = read_trained(Path(file))
         check_geometry(content["geometry"], geometry, Path(file))
-        _check_taught(own, tasks if place == 0 else tasks - {"au"}, f"teachers: {file}")  # units: the first alone
+        _check_taught([own], tasks if place == 0 else tasks - {"au"}, f"teachers: {file}")  # units: the first alone
     if not recipe.teachers:
-        _check_taught(recipe, tasks, "stages: the run's own network")
+        _check_taught([began, recipe], tasks, "stages: the run's own network")
     if recipe.mixing["name"] == "semantic":
         file = recipe.mixing["file"]
         check_geometry(load_augmenter(Path(file)).geometry, geometry, Path(file))
 
 
-def _check_taught(recipe: Recipe, tasks: Collection[str], teacher: str) -> None:
-    untaught = untaught_tasks(recipe)
+def _check_taught(recipes: Collection[Recipe], tasks: Collection[str], teacher: str) -> None:
+    untaught = set.intersection(*(set(untaught_tasks(recipe)) for recipe in recipes))
     unknown = [TASK_NAMES[task] for task in TASKS if task in tasks and TASK_NAMES[task] in untaught]
     if unknown:
         known = ", ".join(f'"{task}"' for task in TASKS if TASK_NAMES[task] not in untaught)
