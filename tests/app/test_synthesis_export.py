@@ -71,7 +71,7 @@ def slowly(space: SynthesisWorkspace, qtbot: QtBot) -> None:
 def test_export_image_is_what_is_shown(space: SynthesisWorkspace, photo: FittedPhoto, out: Path, qtbot: QtBot) -> None:
     weights = space.panel.asked.weights(photo.model)
     with qtbot.waitSignal(space.exports.exported, timeout=PATIENCE_MS):
-        space.exports.export_image(out / "ärger.png")
+        space.exports.export_image(space._exportable(), out / "ärger.png")
     expected = photo.synthesiser.render_weights(photo.full.fit, weights)
     np.testing.assert_array_equal(read_image(out / "ärger.png"), expected)
     assert np.abs(expected.astype(int) - photo.full.image_rgb_u8).max() > 30
@@ -83,7 +83,7 @@ def test_export_sequence_begins_and_ends_with_the_photograph(
     space: SynthesisWorkspace, photo: FittedPhoto, out: Path, qtbot: QtBot
 ) -> None:
     with qtbot.waitSignal(space.exports.exported, timeout=PATIENCE_MS):
-        space.exports.export_images(out / "frames")
+        space.exports.export_images(space._exportable(), out / "frames")
     files = sorted((out / "frames").iterdir())
     assert [file.name for file in files] == [f"frame-{k:05d}.png" for k in range(5)]
     pictures = [read_image(file).astype(int) for file in files]
@@ -98,7 +98,7 @@ def test_export_video_has_every_frame_at_its_time(
     space: SynthesisWorkspace, photo: FittedPhoto, out: Path, qtbot: QtBot
 ) -> None:
     with qtbot.waitSignal(space.exports.exported, timeout=PATIENCE_MS):
-        space.exports.export_video(out / "anger.mp4")
+        space.exports.export_video(space._exportable(), out / "anger.mp4")
     with av.open(str(out / "anger.mp4")) as container:
         frames = list(container.decode(video=0))
     assert [frame.time for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
@@ -118,7 +118,7 @@ def test_export_leaves_nothing_when_cancelled(space: SynthesisWorkspace, out: Pa
     slowly(space, qtbot)
     (out / "old.mp4").write_bytes(b"what was there")
     start = {"images": space.exports.export_images, "video": space.exports.export_video}[kind]
-    start(out / ("frames" if kind == "images" else "old.mp4"))
+    start(space._exportable(), out / ("frames" if kind == "images" else "old.mp4"))
     qtbot.waitUntil(lambda: len(list(out.iterdir())) > 1, timeout=PATIENCE_MS)
     assert space.exports.cancel.isEnabled()
     cancel = next(b for b in space.exports.findChildren(QPushButton) if b.text() == "Cancel")
@@ -136,7 +136,7 @@ def test_export_ends_with_the_workspace_and_leaves_nothing(
 ) -> None:
     slowly(space, qtbot)
     start = {"images": space.exports.export_images, "video": space.exports.export_video}[kind]
-    start(out / ("frames" if kind == "images" else "long.mp4"))
+    start(space._exportable(), out / ("frames" if kind == "images" else "long.mp4"))
     qtbot.waitUntil(lambda: bool(list(out.iterdir())), timeout=PATIENCE_MS)
     start_s = time.monotonic()
     assert space.shutdown()
@@ -151,12 +151,12 @@ def test_export_says_where_it_cannot_write(space: SynthesisWorkspace, out: Path,
         (space.exports.export_images, gone / "frames"),
         (space.exports.export_video, gone / "a.mp4"),
     ):
-        start(target)
+        start(space._exportable(), target)
         qtbot.waitUntil(lambda: not space.exports.busy, timeout=PATIENCE_MS)
         assert space.exports.text == f"{target.name} was not written"
         assert str(target) in space.notice.text
         assert "check that its folder exists" in space.notice.text
-    space.exports.export_image(out / "a.gif")
+    space.exports.export_image(space._exportable(), out / "a.gif")
     qtbot.waitUntil(lambda: not space.exports.busy, timeout=PATIENCE_MS)
     assert "use one of .png" in space.notice.text
     assert not list(out.iterdir())
@@ -165,7 +165,7 @@ def test_export_says_where_it_cannot_write(space: SynthesisWorkspace, out: Path,
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs a folder that cannot be written")
 def test_export_says_that_a_folder_is_protected(space: SynthesisWorkspace, out: Path, qtbot: QtBot) -> None:
     out.chmod(0o500)
-    space.exports.export_video(out / "a.mp4")
+    space.exports.export_video(space._exportable(), out / "a.mp4")
     qtbot.waitUntil(lambda: not space.exports.busy, timeout=PATIENCE_MS)
     out.chmod(0o700)
     assert "cannot be written" in space.notice.text
@@ -215,7 +215,7 @@ def test_export_of_a_large_photograph_ends_in_time(
         space.open_paths([tmp_path / "large.png"])
     assert "made smaller from 3200 × 3200" in space._title.text()
     slowly(space, qtbot)
-    space.exports.export_video(out / "large.mp4")
+    space.exports.export_video(space._exportable(), out / "large.mp4")
     qtbot.waitUntil(lambda: bool(list(out.iterdir())), timeout=PATIENCE_MS)
     start_s = time.monotonic()
     assert space.shutdown()

@@ -130,7 +130,7 @@ def test_window_closes_at_once_while_synthesis_plays_and_writes(
     space.transport.play.trigger()
     out = tmp_path / "out"
     out.mkdir()
-    space.exports.export_video(out / "long.mp4")
+    space.exports.export_video(space._exportable(), out / "long.mp4")
     qtbot.waitUntil(lambda: bool(list(out.iterdir())), timeout=PATIENCE_MS)
     start_s = time.monotonic()
     window.close()

@@ -505,6 +505,45 @@ def test_synthesis_goes_on_playing_when_the_intensity_changes(fitted: SynthesisW
     assert not fitted.player.running, "nothing plays that nobody sees"
 
 
+def test_synthesis_picture_plane_and_slider_agree_after_playing(fitted: SynthesisWorkspace, photo: FittedPhoto) -> None:
+    panel, place_of = fitted.panel, fitted.transport._place
+
+    def assert_frame(index: int) -> None:
+        assert fitted._sequence is not None
+        expected = panel.asked.intensity * fitted._sequence.weights[index]
+        np.testing.assert_allclose(fitted._weights, expected, atol=1e-6)
+        assert panel.pad.point == pytest.approx(tuple(fitted._sequence.va[index]), abs=1e-6)
+        assert place_of.value() == index
+
+    def assert_wish() -> None:
+        np.testing.assert_array_equal(fitted._weights, panel.asked.weights(photo.model))
+        assert panel.pad.point == panel.asked.va
+        assert place_of.value() == 0
+
+    panel.path = np.array([(-0.5, 0.0), (0.5, 0.5)], np.float32)
+    place_of.setValue(99)
+    assert_frame(99)
+    panel.intensity.intensity = 0.5
+    assert_frame(99)
+    fitted.transport._duration.setValue(2.0)
+    assert_frame(49)
+    fitted.runner.fitted.emit(photo)
+    assert_wish()
+    place_of.setValue(20)
+    panel.pad.clear_path()
+    assert_wish()
+    panel.undo.trigger()
+    fitted.transport.play.trigger()
+    fitted.player.seek(30)
+    panel.pad.clear_path()
+    assert not fitted.player.running
+    assert_wish()
+    panel.undo.trigger()
+    fitted.player.seek(10)
+    panel.neutral.trigger()
+    assert_wish()
+
+
 def test_synthesis_has_nothing_to_play_at_the_origin(fitted: SynthesisWorkspace) -> None:
     fitted.panel.neutral.trigger()
     assert fitted.player.count == 0

@@ -89,6 +89,19 @@ def test_render_changes_nothing_beyond_the_rings_around_the_face(
         assert np.array_equal(out[beyond], made_fit.photo_rgb_u8[beyond])
 
 
+@pytest.mark.parametrize("blend", list(Blend))
+def test_render_of_a_grey_photograph_is_grey(
+    synthesiser: Synthesiser, made_landmarks: Landmarks, made_photo: np.ndarray, made_fit: FittedFace, blend: Blend
+) -> None:
+    fit = fit_mesh(np.repeat(made_photo[..., 1:2], 3, axis=2), made_landmarks())
+    assert (fit.grey, made_fit.grey) == (True, False)
+    out = synthesiser.render(fit, Target.expression("happiness"), blend)
+    assert (out != fit.photo_rgb_u8).any()
+    assert np.array_equal(out, np.repeat(out[..., :1], 3, axis=2))
+    coloured = synthesiser.render(made_fit, Target.expression("happiness"), blend)
+    assert not np.array_equal(coloured[..., 0], coloured[..., 1])
+
+
 def test_render_has_no_step_at_the_outline(synthesiser: Synthesiser, made_landmarks: Landmarks) -> None:
     # On one colour everywhere, only wrinkles and the mouth can change a pixel: at the outline they fade out.
     flat = np.full((360, 360, 3), 140, np.uint8)

@@ -1,4 +1,5 @@
 import csv
+import json
 from pathlib import Path
 
 import cv2
@@ -121,8 +122,37 @@ def test_synthesis_log_leaves_labels_that_are_not_its_own(existing: Existing, tm
     labels = tmp_path / "labels.csv"
     labels.write_text("path,expression\nmine.jpg,anger\n", encoding="utf-8")
     with pytest.raises(DataError, match="was not written by this command"):
-        SynthesisLog(tmp_path, {}, existing)
+        SynthesisLog(tmp_path, {}, {}, existing)
     assert "mine.jpg" in labels.read_text(encoding="utf-8")
+
+
+def test_synthesis_log_goes_on_only_with_the_photographs_of_its_images(tmp_path: Path):
+    places = {name: tmp_path / f"{name}.png" for name in ("one", "two", "three")}
+    for name, place in places.items():
+        place.write_text(name)
+    one, two, three = places.values()
+    out, how = tmp_path / "out", {"size_px": 256}
+
+    def go_on(photographs: dict[str, Path]) -> dict[str, str]:
+        with SynthesisLog(out, how, photographs, Existing.RESUME) as log:
+            assert log.done == {"images/one/anger-100.jpg"}
+        return json.loads((out / "synthesis.json").read_text(encoding="utf-8"))["photographs"]
+
+    with SynthesisLog(out, how, {"one": one, "two": two, "gone": tmp_path / "gone.png"}) as log:
+        log.add("images/one/anger-100.jpg", b"image", {"expression": "anger", "subject": "one", "split": "train"})
+    first = go_on({"one": one, "two": two})
+    assert sorted(first) == ["one", "two"]
+    # Of two there is no image yet: any photograph may be two, and two may have any name.
+    assert sorted(go_on({"one": one, "two": three, "again": two})) == ["again", "one", "two"]
+    assert go_on({"two": two}) == first
+    with pytest.raises(DataError, match=r"two\.png: the images of one are not of this photograph; rename it, or start"):
+        go_on({"one": two})
+    with pytest.raises(DataError, match=r"one\.png: has images already, as one, .* again as my_one_png; .* anew"):
+        go_on({"my_one_png": one})
+    assert go_on({"two": two}) == first
+    (out / "synthesis.json").write_text(json.dumps(how), encoding="utf-8")
+    with pytest.raises(DataError, match=r"does not say of which photographs; start anew with --overwrite"):
+        go_on({"one": one})
 
 
 def test_synthesize_refuses_photographs_that_share_a_name(neutral: Path, tmp_path: Path):

@@ -9,6 +9,7 @@ from fer_core.faces.similarity import fit_similarity
 from fer_core.models.face_model import face_model
 from fer_core.models.linear_model import principal_components
 from fer_core.models.morphable import MorphableModel, SurfacePlaces, fit_shape_model, procrustes
+from fer_core.models.morphable_files import MorphableImportError
 from fer_core.types import Pose
 
 
@@ -105,10 +106,15 @@ def test_morphable_model_survives_writing(shapes: np.ndarray, tmp_path: Path) ->
 
 def test_morphable_model_load_names_what_is_missing(tmp_path: Path) -> None:
     np.savez(tmp_path / "m.npz", format=1, triangles=np.zeros((1, 3)))
-    with pytest.raises(KeyError, match="shape_mean"):
+    with pytest.raises(MorphableImportError, match=r"m\.npz: shape_mean.* missing"):
+        MorphableModel.load(tmp_path / "m.npz")
+    shape = {"shape_mean": np.zeros((3, 3)), "shape_components": np.zeros((1, 3, 3))}
+    shape |= {"shape_variances": np.ones(1), "shape_explained": np.array(1.0)}
+    np.savez(tmp_path / "m.npz", format=1, triangles=np.zeros((1, 3)), expression_mean=np.zeros((3, 3)), **shape)
+    with pytest.raises(MorphableImportError, match=r"m\.npz: expression_components.* missing"):
         MorphableModel.load(tmp_path / "m.npz")
     np.savez(tmp_path / "m.npz", format=9)
-    with pytest.raises(ValueError, match="write it again"):
+    with pytest.raises(MorphableImportError, match="write it again"):
         MorphableModel.load(tmp_path / "m.npz")
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fer_core.models.face_model import face_model
-from fer_core.models.morphable_import import MorphableImportError, basel_statismo, import_morphable
+from fer_core.models.morphable_files import MorphableImportError
+from fer_core.models.morphable_import import basel_statismo, import_morphable
 
 io = pytest.importorskip("scipy.io", reason="reading .mat needs scipy")
 N, K, T = 9, 4, 5
@@ -192,6 +193,35 @@ def test_import_refuses_sizes_that_do_not_fit(tmp_path: Path) -> None:
     io.savemat(tmp_path / "m.mat", basel_2009() | {"tl": np.zeros((2, 3))})
     with pytest.raises(MorphableImportError, match="counts from 1"):
         import_morphable(tmp_path / "m.mat")
+
+
+def test_import_names_a_damaged_file_and_the_remedy(ict_folder: Path, tmp_path: Path) -> None:
+    people = BASIS.T.reshape(-1, N, 3)
+    arrays = {"neutral": MEAN, "identity": people, "expression": people, "triangles": CELLS}
+    np.savez(tmp_path / "whole.npz", **arrays)
+    np.save(tmp_path / "one.npy", MEAN)
+    io.savemat(tmp_path / "whole.mat", lsfm())
+    npz, mat = (tmp_path / "whole.npz").read_bytes(), (tmp_path / "whole.mat").read_bytes()
+    data = npz.index(MEAN.tobytes())
+    flipped = npz[:data] + bytes([npz[data] ^ 1]) + npz[data + 1 :]
+    for content in (b"", npz[: len(npz) // 2], npz[:-40], flipped, (tmp_path / "one.npy").read_bytes()):
+        (tmp_path / "m.npz").write_bytes(content)
+        with pytest.raises(MorphableImportError, match=r"m\.npz: no \.npz, or a damaged one \(.*download it again"):
+            import_morphable(tmp_path / "m.npz")
+    for content in (b"", mat[:60], mat[: len(mat) // 2], mat[:128] + b"\x63" + mat[129:]):
+        (tmp_path / "m.mat").write_bytes(content)
+        with pytest.raises(MorphableImportError, match=r"m\.mat: .* or a damaged one \(.*download it again"):
+            import_morphable(tmp_path / "m.mat")
+    np.savez(tmp_path / "m.npz", **(arrays | {"identity": np.array(["a", "b"])}))
+    with pytest.raises(MorphableImportError, match=r"m\.npz: identity holds <U1 and no numbers"):
+        import_morphable(tmp_path / "m.npz")
+    np.savez(tmp_path / "m.npz", **(arrays | {"neutral": np.array(3.0)}))
+    with pytest.raises(MorphableImportError, match=r"m\.npz: neutral is \(\), needed is \(N, 3\)"):
+        import_morphable(tmp_path / "m.npz")
+    index = ict_folder / "vertex_indices.json"
+    index.write_text(index.read_text(encoding="utf-8")[:20], encoding="utf-8")
+    with pytest.raises(MorphableImportError, match=r"vertex_indices\.json: no JSON, or not all of it"):
+        import_morphable(ict_folder)
 
 
 def test_import_refuses_what_is_no_model(tmp_path: Path) -> None:

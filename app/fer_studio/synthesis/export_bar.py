@@ -109,22 +109,19 @@ class SynthesisExportBar(QWidget):
             action.setEnabled(idle and current is not None and current.sequence is not None)
         self.cancel.setEnabled(not idle)
 
-    def export_image(self, target: Path) -> None:
-        """Starts writing the picture that is shown."""
-        if current := self._current():
-            self._start(target, lambda control: export_image(current.photo, current.weights, target))
+    def export_image(self, what: Exportable, target: Path) -> None:
+        """Starts writing the picture."""
+        self._start(target, lambda control: export_image(what.photo, what.weights, target))
 
-    def export_images(self, folder: Path) -> None:
-        """Starts writing every frame into a folder that is not there yet."""
-        current = self._current()
-        if current is not None and (sequence := current.sequence) is not None:
-            self._start(folder, lambda control: export_images(current.photo, sequence, folder, control))
+    def export_images(self, what: Exportable, folder: Path) -> None:
+        """Starts writing every frame, if there are any, into a folder that is not there yet."""
+        if (sequence := what.sequence) is not None:
+            self._start(folder, lambda control: export_images(what.photo, sequence, folder, control))
 
-    def export_video(self, target: Path) -> None:
-        """Starts writing a video."""
-        current = self._current()
-        if current is not None and (sequence := current.sequence) is not None:
-            self._start(target, lambda control: export_video(current.photo, sequence, target, control))
+    def export_video(self, what: Exportable, target: Path) -> None:
+        """Starts writing a video of the frames, if there are any."""
+        if (sequence := what.sequence) is not None:
+            self._start(target, lambda control: export_video(what.photo, sequence, target, control))
 
     @Slot()
     def stop(self) -> None:
@@ -188,21 +185,15 @@ class SynthesisExportBar(QWidget):
         self._cancel.setVisible(running)
         self._show_folder.setVisible(written)
 
-    def _usual(self, suffix: str) -> Path | None:
+    def _usual(self, what: Exportable, suffix: str) -> Path:
         """Beside the photograph, or where something was written last."""
-        current = self._current()
-        if current is None:
-            return None
-        photograph = current.photo.photograph
+        photograph = what.photo.photograph
         folder = self._remembered.export_folder or (photograph.path.parent if photograph.path else Path.home())
         return folder / f"{Path(photograph.name).stem.replace(' ', '-')}-synthesised{suffix}"
 
-    def _ask_file(self, title: str, suffix: str, kinds: str) -> Path | None:
-        usual = self._usual(suffix)
-        if usual is None:
-            return None
+    def _ask_file(self, what: Exportable, title: str, suffix: str, kinds: str) -> Path | None:
         try:
-            target = ask_target(self, title, usual, kinds)
+            target = ask_target(self, title, self._usual(what, suffix), kinds)
         except FileExistsError as error:
             self.failed.emit(str(error))
             return None
@@ -210,25 +201,30 @@ class SynthesisExportBar(QWidget):
             self._remembered.remember(export_folder=target.parent)
         return target
 
+    # What is written is taken before a dialog asks where: meanwhile playing and fitting go on.
+
     @Slot()
     def _on_image(self) -> None:
-        if target := self._ask_file("Write the picture", ".png", "Image (*.png *.jpg)"):
-            self.export_image(target)
+        what = self._current()
+        if what and (target := self._ask_file(what, "Write the picture", ".png", "Image (*.png *.jpg)")):
+            self.export_image(what, target)
 
     @Slot()
     def _on_images(self) -> None:
-        usual = self._usual("")
-        if usual is None:
+        what = self._current()
+        if what is None:
             return
+        usual = self._usual(what, "")
         title = "Folder in which a new folder with the frames is made"
         if name := QFileDialog.getExistingDirectory(self, title, str(usual.parent)):
             self._remembered.remember(export_folder=Path(name))
-            self.export_images(free_folder(Path(name), usual.name))
+            self.export_images(what, free_folder(Path(name), usual.name))
 
     @Slot()
     def _on_video(self) -> None:
-        if target := self._ask_file("Write the video", ".mp4", "Video (*.mp4 *.mov)"):
-            self.export_video(target)
+        what = self._current()
+        if what and (target := self._ask_file(what, "Write the video", ".mp4", "Video (*.mp4 *.mov)")):
+            self.export_video(what, target)
 
     @Slot()
     def _on_show_folder(self) -> None:

@@ -56,7 +56,7 @@ class FitRunner(QObject):
 
     def choose(self, photo: FittedPhoto, face_id: int) -> None:
         """Fits another face of a photograph."""
-        self._start(lambda control: self._fitter.fit_other(photo, face_id))
+        self._start(lambda control: self._fitter.fit_other(photo, face_id, control.should_stop))
 
     @Slot()
     def cancel(self) -> None:
@@ -82,21 +82,28 @@ class FitRunner(QObject):
 
     @Slot(object)
     def _on_succeeded(self, photo: FittedPhoto) -> None:
-        if self.sender() is self._task:
-            self._task = None
+        if self._ended_as_wanted():
             self.fitted.emit(photo)
 
     @Slot(object)
     def _on_failed(self, error: Exception) -> None:
-        if self.sender() is self._task:
-            self._task = None
+        if self._ended_as_wanted():
             self.failed.emit(*problem_of(error))
 
     @Slot()
     def _on_cancelled(self) -> None:
-        if self.sender() is self._task:
-            self._task = None
+        self._ended_as_wanted()
+
+    def _ended_as_wanted(self) -> bool:
+        """Whether the newest task has ended, and nobody asked it to before; says so when somebody did."""
+        task = self._task
+        if task is None or self.sender() is not task:
+            return False
+        self._task = None
+        if task.control.should_stop():
             self.cancelled.emit()
+            return False
+        return True
 
 
 def problem_of(error: Exception) -> tuple[str, str]:

@@ -6,7 +6,7 @@ machine can take, and the photograph itself as soon as nothing moves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from fer_core.types import Box, FaceResult, Floats, ImageU8
 from fer_studio.synthesis.photograph import Photograph
+from fer_studio.workers.control import Cancelled
 
 if TYPE_CHECKING:
     from fer_core.augment.affect3d import FittedFace, Synthesiser
@@ -71,16 +72,20 @@ class FittedPhoto:
         return self.synthesiser.model
 
 
-def fit_levels(image_rgb_u8: ImageU8, landmarks_px: Floats, faces: Sequence[FaceResult]) -> tuple[Level, ...]:
+def fit_levels(
+    image_rgb_u8: ImageU8, landmarks_px: Floats, faces: Sequence[FaceResult], should_stop: Callable[[], bool]
+) -> tuple[Level, ...]:
     """One fit for each size.
 
     Args:
         image_rgb_u8: (H, W, 3).
         landmarks_px: (468, 3), mesh of the face to be fitted.
         faces: all that were found.
+        should_stop: is asked after each size.
 
     Raises:
         SynthesisError: the face is too small, or turned too far.
+        Cancelled: it should stop.
     """
     from fer_core.augment.affect3d import fit_mesh
 
@@ -89,6 +94,8 @@ def fit_levels(image_rgb_u8: ImageU8, landmarks_px: Floats, faces: Sequence[Face
     height_px, width_px = image_rgb_u8.shape[:2]
     levels = []
     for wanted_px in PREVIEW_SIDES_PX:
+        if should_stop():
+            raise Cancelled
         scale = wanted_px / side_px
         if scale < _LEAST_STEP:
             size = (max(1, round(width_px * scale)), max(1, round(height_px * scale)))

@@ -84,16 +84,17 @@ class PhotoFitter:
             raise PhotoProblem(_NO_FACE)
         tell(0.75, "fitting the face")
         largest = max(faces, key=lambda face: face.face.box.w_px * face.face.box.h_px)
-        return self._fitted(photograph, faces, largest)
+        return self._fitted(photograph, faces, largest, should_stop)
 
-    def fit_other(self, before: FittedPhoto, face_id: int) -> FittedPhoto:
+    def fit_other(self, before: FittedPhoto, face_id: int, should_stop: ShouldStop) -> FittedPhoto:
         """Another face of the same photograph.
 
         Raises:
             PhotoProblem: it cannot be used.
+            Cancelled: it should stop.
         """
         face = next(face for face in before.faces if face.face.face_id == face_id)
-        return self._fitted(before.photograph, before.faces, face)
+        return self._fitted(before.photograph, before.faces, face, should_stop)
 
     def close(self) -> None:
         """Ends the networks' threads; while a helper uses them, as soon as it has ended."""
@@ -143,12 +144,14 @@ class PhotoFitter:
         if pipeline is not None:
             pipeline.close()
 
-    def _fitted(self, photograph: Photograph, faces: Sequence[FaceResult], face: FaceResult) -> FittedPhoto:
+    def _fitted(
+        self, photograph: Photograph, faces: Sequence[FaceResult], face: FaceResult, should_stop: ShouldStop
+    ) -> FittedPhoto:
         # The last one is for the window's thread, which would wait for it when it first makes a sequence.
         from fer_core.augment.affect3d import Synthesiser, SynthesisError, sequence  # noqa: F401
 
         try:
-            levels = fit_levels(photograph.image_rgb_u8, face.face.landmarks_px, faces)
+            levels = fit_levels(photograph.image_rgb_u8, face.face.landmarks_px, faces, should_stop)
         except SynthesisError as error:
             raise PhotoProblem(str(error)) from error
         notes = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from fer_core.types import Floats
@@ -31,7 +32,9 @@ class PreviewLevel:
         self._px_per_s = _FIRST_PX_PER_S
 
     def learn(self, rendered: Rendered) -> None:
-        """From a picture that was rendered."""
+        """From a picture that was rendered; one in which nothing moves was only copied, and says nothing of it."""
+        if not np.any(rendered.order.weights):
+            return
         now = rendered.order.photo.levels[rendered.level].changing_px / max(rendered.took_s, 1e-4)
         self._px_per_s += _MEMORY * (now - self._px_per_s)
 

@@ -40,7 +40,7 @@ class VaPad(VaPlane):
     point_asked = Signal(float, float)
     """By the person: valence, arousal. Comes with every movement of the pointer."""
     drawing_ended = Signal()
-    """The pointer was let go."""
+    """The point has come to rest: the pointer was let go, a key was pressed, or a drawing was given up."""
     path_changed = Signal()
     """By the person: :attr:`path` is another one."""
 
@@ -157,10 +157,12 @@ class VaPad(VaPlane):
         here = self.to_va(event.position())
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.add_corner(here)
+            self._ask(here)
+            self.drawing_ended.emit()
         else:
             self._pressed = event.position()
             self._drawing = []
-        self._ask(here)
+            self._ask(here)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt's name
         """Draws."""
@@ -207,6 +209,7 @@ class VaPad(VaPlane):
         elif key is Qt.Key.Key_Escape and self._drawing:
             self._pressed, self._drawing = None, []
             self.update()
+            self.drawing_ended.emit()
         else:
             super().keyPressEvent(event)
 

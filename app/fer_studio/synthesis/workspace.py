@@ -69,6 +69,7 @@ class SynthesisWorkspace(QWidget):
         self._photo: FittedPhoto | None = None
         self._weights: Floats | None = None
         self._sequence: AffectSequence | None = None  # at full intensity
+        self._frame_shown = False  # of the sequence, and not the wish
         self._shown = False
         self.runner = FitRunner(engine_factory, self)
         self.renderer = Renderer(self)
@@ -189,20 +190,26 @@ class SynthesisWorkspace(QWidget):
     def _on_moved(self) -> None:
         """The person asks for something else: shown at once."""
         self.player.stop()
+        self._frame_shown = False
+        self.panel.follow(None)
         if self._photo is not None:
             self._show(self.panel.asked.weights(self._photo.model))
 
     @Slot()
     def _on_changed(self) -> None:
-        """The wish has come to rest: so has what playing would show."""
+        """The wish has come to rest: so has what playing would show. A frame that stands there makes room for it."""
         self._remembered.remember_path(self.panel.path)
         self._make_sequence()
+        if self._frame_shown and not self.player.running:
+            self._on_moved()
 
     @Slot()
     def _on_intensity(self) -> None:
-        """What plays goes on playing, weaker or stronger."""
+        """What is shown, or plays, is shown weaker or stronger."""
         self._remembered.remember(intensity=self.panel.asked.intensity)
-        if not self.player.running:
+        if self._frame_shown:
+            self._on_frame_due(self.player.index)
+        else:
             self._on_moved()
 
     @Slot()
@@ -211,6 +218,8 @@ class SynthesisWorkspace(QWidget):
             duration_s=self.transport.duration_s, frame_rate_hz=float(self.transport.frame_rate_hz)
         )
         self._make_sequence(same_place=True)
+        if self._frame_shown:
+            self._on_frame_due(self.player.index)
 
     @Slot(bool)
     def _on_loop(self, loop: bool) -> None:
@@ -236,6 +245,7 @@ class SynthesisWorkspace(QWidget):
     def _on_frame_due(self, index: int) -> None:
         if self._sequence is None:
             return
+        self._frame_shown = True
         self.transport.show_place(index)
         if self._sequence.va is not None:
             valence, arousal = self._sequence.va[index]

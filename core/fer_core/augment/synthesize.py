@@ -25,7 +25,7 @@ from fer_core.data.shards import encode_crop
 from fer_core.infer.engine import file_sha256
 from fer_core.media.errors import MediaError
 from fer_core.media.images import IMAGE_SUFFIXES, list_files, read_image
-from fer_core.types import Floats, ImageU8
+from fer_core.types import Floats
 
 #: Side of the square around the face, in heights of the mesh: room for hair, chin and a face finder.
 CUT_HEIGHTS = 2.0
@@ -99,7 +99,7 @@ def synthesize(
         raise ValueError(
             f"a size of {size_px} pixels is too small for a face to be moved; take {LEAST_SIZE_PX} or more"
         )
-    subjects = _subjects(photographs)
+    of_subjects = dict(zip(_subjects(photographs), photographs, strict=True))
     model = model or asset_path("synthesis", "synthesis.npz")
     named = target_names(targets)
     settings = {
@@ -110,10 +110,10 @@ def synthesize(
         "expressive": expressive,
     }
     done = Synthesised()
-    with SynthesisLog(out, settings, existing) as log, closing(FaceFitter()) as fitter:
+    with SynthesisLog(out, settings, of_subjects, existing) as log, closing(FaceFitter()) as fitter:
         done.kept = len(log.done)
         maker = _Maker(log, Synthesiser(read_model(model)), fitter, named, size_px, expressive)
-        for photograph, subject in zip(photographs, subjects, strict=True):
+        for subject, photograph in of_subjects.items():
             try:
                 done.images += maker.make(photograph, subject)
                 done.photographs += 1
@@ -160,11 +160,8 @@ class _Maker:
         if fit.warnings and not self.expressive:
             raise SynthesisError(" ".join(fit.warnings))
         fit = cut_out(fit, self.size_px)
-        grey = _is_grey(fit.photo_rgb_u8)
         for path, target in missing.items():
             image = self.synthesiser.render(fit, target.target, Blend.POISSON)
-            if grey:
-                image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
             self.log.add(path, encode_crop(image), _labels(target, subject))
         return len(missing)
 
@@ -193,8 +190,3 @@ def cut_out(fit: FittedFace, size_px: int) -> FittedFace:
         cut = cv2.resize(cut, smaller, interpolation=cv2.INTER_AREA)
         moved *= scale
     return fit_mesh(np.ascontiguousarray(cut), moved)
-
-
-def _is_grey(image_rgb_u8: ImageU8) -> bool:
-    first = image_rgb_u8[..., :1]
-    return bool((image_rgb_u8 == first).all())

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from fer_core.faces.similarity import fit_similarity
 from fer_core.models.linear_model import EXPLAINED, Doubles, LinearModel, principal_components
+from fer_core.models.morphable_files import Arrays, MorphableImportError, read_npz, require_arrays
 
 #: Goes up when the arrays of a file change their meaning.
 _FORMAT = 1
@@ -80,18 +81,25 @@ class MorphableModel:
 
         Raises:
             FileNotFoundError: when there is no such file.
-            KeyError: when an array is missing; the message names it.
-            ValueError: when a later version of the program wrote the file.
+            MorphableImportError: when the file is damaged, when an array is missing or holds no numbers (the message
+                names it), or when a later version of the program wrote the file.
         """
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        if int(arrays.get("format", 0)) != _FORMAT:
-            raise ValueError(f"{path}: no morphable model of form {_FORMAT}; write it again with this version")
-        missing = [name for name in ("triangles", *_names("shape")) if name not in arrays]
-        if missing:
-            raise KeyError(f"{path}: missing {', '.join(missing)}; write the model again")
+        return cls.from_arrays(path, read_npz(path))
+
+    @classmethod
+    def from_arrays(cls, path: Path, arrays: Arrays) -> MorphableModel:
+        """As :meth:`load`, from what the file holds; its path is for messages."""
+        if not np.array_equal(arrays.get("format", 0), _FORMAT):
+            raise MorphableImportError(
+                f"{path}: no morphable model of form {_FORMAT}; write it again with this version"
+            )
+        parts = [part for part in _PARTS if part == "shape" or f"{part}_mean" in arrays]
+        needed = ["triangles", *(name for part in parts for name in _names(part))]
+        if "places_corners" in arrays:
+            needed += ["places_corners", "places_shares"]
+        require_arrays(path, "a model of this program", arrays, needed)
         return cls(
-            **{part: _part(arrays, part) for part in _PARTS},
+            **{part: _part(arrays, part) for part in parts},
             triangles=arrays["triangles"],
             places=(
                 SurfacePlaces(arrays["places_corners"], arrays["places_shares"].astype(np.float64))
@@ -111,9 +119,7 @@ def _names(part: str) -> list[str]:
     return [f"{part}_{field.name}" for field in fields(LinearModel)]
 
 
-def _part(arrays: dict[str, Any], part: str) -> Any:
-    if f"{part}_mean" not in arrays:
-        return None
+def _part(arrays: Arrays, part: str) -> Any:
     mean, components, variances, explained = (arrays[name].astype(np.float64) for name in _names(part))
     return LinearModel(mean, components, variances, float(explained))
 

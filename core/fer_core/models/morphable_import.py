@@ -28,9 +28,15 @@ import numpy.typing as npt
 
 from fer_core.models.linear_model import Doubles, LinearModel
 from fer_core.models.morphable import MorphableModel
+from fer_core.models.morphable_files import (
+    Arrays,
+    MorphableImportError,
+    read_mat,
+    read_npz,
+    require,
+    require_arrays,
+)
 from fer_core.models.wavefront import read_wavefront
-
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 #: Vertices of ICT-FaceKit on the 68 points of iBUG, from its ``vertex_indices.json``.
 ICT_IBUG68 = (
@@ -43,17 +49,13 @@ _ICT_LANDMARKS = "idx_to_landmark_verts"
 _FLIP = np.array([1.0, -1.0, -1.0])
 
 
-class MorphableImportError(ValueError):
-    """A file that cannot be read as a morphable model; the message says what is missing and what to do."""
-
-
 def import_morphable(path: Path) -> MorphableModel:
     """Read a model by what it is: a folder of ICT-FaceKit, .npz, .mat or .h5.
 
     Raises:
         FileNotFoundError: when there is nothing at the path.
-        MorphableImportError: when the file is none of the known layouts, when a field is missing or of a wrong size
-            (the message names it), or when the library that reads it is not installed.
+        MorphableImportError: when the file is none of the known layouts or damaged, when a field is missing, of a wrong
+            size or of no numbers (the message names it), or when the library that reads it is not installed.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder; give the model as its makers deliver it")
@@ -70,17 +72,17 @@ def import_morphable(path: Path) -> MorphableModel:
 
 
 def _npz(path: Path) -> MorphableModel:
-    with np.load(path) as file:
-        names = set(file.files)
-        if "format" in names:
-            return MorphableModel.load(path)
-        _require(path, "ICT-FaceKit in one .npz", names, ("neutral", "identity", "expression", "triangles"))
-        arrays = {name: file[name] for name in names}
-    names_of = tuple(str(n) for n in arrays.get("expression_names", ()))
-    landmarks = ICT_IBUG68 if len(arrays["neutral"]) > max(ICT_IBUG68) else None
-    return _ict(
-        path, arrays["neutral"], arrays["identity"], arrays["expression"], names_of, arrays["triangles"], landmarks
-    )
+    arrays = read_npz(path)
+    if "format" in arrays:
+        return MorphableModel.from_arrays(path, arrays)
+    needed = ("neutral", "identity", "expression", "triangles")
+    require_arrays(path, "ICT-FaceKit in one .npz", arrays, needed)
+    neutral, identity, expression, triangles = (arrays[name] for name in needed)
+    if neutral.ndim != 2 or neutral.shape[1] != 3:
+        raise MorphableImportError(f"{path}: neutral is {neutral.shape}, needed is (N, 3)")
+    names = tuple(str(n) for n in arrays.get("expression_names", ()))
+    landmarks = ICT_IBUG68 if len(neutral) > max(ICT_IBUG68) else None
+    return _ict(path, neutral, identity, expression, names, triangles, landmarks)
 
 
 def _ict_folder(folder: Path) -> MorphableModel:
@@ -91,8 +93,11 @@ def _ict_folder(folder: Path) -> MorphableModel:
             raise MorphableImportError(f"{folder}: {needed.name} is missing; give the folder FaceXModel of ICT-FaceKit")
     if not identities:
         raise MorphableImportError(f"{folder}: identity000.obj is missing; unpack all of FaceXModel of ICT-FaceKit")
-    index = json.loads(index_path.read_text(encoding="utf-8"))
-    _require(index_path, "ICT-FaceKit", index, ("expressions", _ICT_LANDMARKS))
+    try:
+        index = json.loads(index_path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise MorphableImportError(f"{index_path}: no JSON, or not all of it ({error}); unpack it again") from error
+    require(index_path, "ICT-FaceKit", index, ("expressions", _ICT_LANDMARKS))
     names = [str(name) for name in index["expressions"]]
     absent = [name for name in names if not (folder / f"{name}.obj").exists()]
     if absent:
@@ -128,7 +133,7 @@ def _ict(
     moves = expression * _FLIP
     return MorphableModel(
         shape=LinearModel(neutral * _FLIP, identity * _FLIP, np.ones(len(identity)), float("nan")),
-        triangles=np.asarray(triangles, np.int32),
+        triangles=_triangles(triangles, len(neutral), path),
         # A movement at a third of full strength is common: that is what the prior of the fit takes as one deviation.
         expression=LinearModel(np.zeros(neutral.shape), moves, np.full(len(moves), 1 / 9), float("nan")),
         landmarks=None if landmarks is None else np.array(landmarks, np.int32),
@@ -138,7 +143,7 @@ def _ict(
 
 
 def _mat(path: Path) -> MorphableModel:
-    arrays = _read_mat(path)
+    arrays = read_mat(path)
     if "shapePC" in arrays or "shapeMU" in arrays:
         return _basel_2009(path, arrays)
     if "components" in arrays or "eigenvalues" in arrays or "trilist" in arrays:
@@ -149,21 +154,11 @@ def _mat(path: Path) -> MorphableModel:
     )
 
 
-def _read_mat(path: Path) -> Arrays:
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise MorphableImportError(f"{path}: reading .mat needs scipy; install fer-studio[train]") from None
-    try:
-        arrays: Arrays = loadmat(path)
-    except (ValueError, NotImplementedError) as error:
-        raise MorphableImportError(f"{path}: not a MATLAB file of version 5 or 7 ({error}); save it with -v7") from None
-    return arrays
-
-
 def _basel_2009(path: Path, arrays: Arrays) -> MorphableModel:
     """Interleaved x y z in micrometres, standard deviations in ``shapeEV``, triangles from 1."""
-    _require(path, "Basel Face Model 2009", arrays, ("shapeMU", "shapePC", "shapeEV", "texMU", "texPC", "texEV", "tl"))
+    require_arrays(
+        path, "Basel Face Model 2009", arrays, ("shapeMU", "shapePC", "shapeEV", "texMU", "texPC", "texEV", "tl")
+    )
     to_cm = 1e-4
     shape, texture = (
         _interleaved(path, what, arrays[f"{what}MU"], arrays[f"{what}PC"], arrays[f"{what}EV"].ravel() ** 2)
@@ -179,7 +174,7 @@ def _basel_2009(path: Path, arrays: Arrays) -> MorphableModel:
 
 def _lsfm(path: Path, arrays: Arrays) -> MorphableModel:
     """Interleaved x y z, variances in ``eigenvalues``, triangles from 0, no texture."""
-    _require(path, "LSFM", arrays, ("mean", "components", "eigenvalues", "trilist"))
+    require_arrays(path, "LSFM", arrays, ("mean", "components", "eigenvalues", "trilist"))
     model = _interleaved(path, "LSFM", arrays["mean"], arrays["components"], arrays["eigenvalues"].ravel())
     shares = arrays.get("cumulative_explained_variance")
     explained = float("nan") if shares is None else float(np.ravel(shares)[-1])
@@ -215,12 +210,12 @@ def basel_statismo(path: Path, file: Mapping[str, Any]) -> MorphableModel:
         MorphableImportError: when a data set is missing or of a wrong size.
     """
     needed = [f"{part}/model/{name}" for part in ("shape", "color") for name in _STATISMO]
-    _require(path, "Basel Face Model 2017 or 2019", file, (*needed, "shape/representer/cells"))
+    require(path, "Basel Face Model 2017 or 2019", file, (*needed, "shape/representer/cells"))
     to_cm = 0.1
     shape = _statismo(path, file, "shape")
     expression = None
     if "expression/model/mean" in file:
-        _require(path, "its expression", file, [f"expression/model/{name}" for name in _STATISMO])
+        require(path, "its expression", file, [f"expression/model/{name}" for name in _STATISMO])
         expression = _scaled(_statismo(path, file, "expression"), to_cm * _FLIP, to_cm)
     cells = np.asarray(file["shape/representer/cells"])
     return MorphableModel(
@@ -266,14 +261,7 @@ def _from_one(path: Path, triangles: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
 
 
 def _triangles(triangles: npt.NDArray[Any], count: int, path: Path) -> npt.NDArray[np.int32]:
-    if triangles.ndim != 2 or triangles.shape[1] != 3 or triangles.min() < 0 or triangles.max() >= count:
+    fits = triangles.ndim == 2 and triangles.shape[1] == 3 and triangles.size > 0
+    if not fits or triangles.min() < 0 or triangles.max() >= count:
         raise MorphableImportError(f"{path}: triangles {triangles.shape} do not fit {count} vertices, counted from 0")
     return np.ascontiguousarray(triangles, np.int32)
-
-
-def _require(path: Path, what: str, names: Any, needed: Any) -> None:
-    missing = [name for name in needed if name not in names]
-    if missing:
-        raise MorphableImportError(
-            f"{path}: {', '.join(missing)} missing, which {what} has; give the file as delivered"
-        )

@@ -63,6 +63,8 @@ class FittedFace:
     """Corner of the region that may change."""
     region_rgb_u8: ImageU8
     """(h, w, 3): that region of the photograph."""
+    grey: bool
+    """Whether that region has no colour: what is rendered has none either."""
     uv_map: Floats
     """(h, w, 2): place of each pixel in UV space, as pixels of the ratio images; -1 outside the face."""
     affine_of_source: Affine = field(repr=False)
@@ -164,6 +166,7 @@ def fit_mesh(photo_rgb_u8: ImageU8, landmarks_px: Floats, model: AffectModel | N
         left_px=int(left),
         top_px=int(top),
         region_rgb_u8=region,
+        grey=_is_grey(region),
         uv_map=uv_map,
         affine_of_source=np.concatenate(
             [local[triangles].transpose(0, 2, 1), np.ones((len(triangles), 1, 3), np.float32)], axis=1
@@ -180,6 +183,10 @@ def with_skirt(outline_px: Floats, neutral_px: Floats) -> Floats:
     rings = [rest + (rest - centre) * distance + (moved - rest) * share for distance, share in SKIRT]
     joined: Floats = np.concatenate([outline_px, *rings]).astype(np.float32)
     return joined
+
+
+def _is_grey(image_rgb_u8: ImageU8) -> bool:
+    return bool((image_rgb_u8 == image_rgb_u8[..., :1]).all())
 
 
 def _check(landmarks_px: Floats, alignment: Alignment) -> None:

@@ -67,6 +67,8 @@ class Synthesiser:
     def render(self, fit: FittedFace, target: Target, blend: Blend = Blend.MASK) -> ImageU8:
         """The photograph of a fit with an affect, (H, W, 3) uint8; pixels away from the face are those of before.
 
+        A grey face stays grey.
+
         Raises:
             SynthesisError: when the target names an unknown expression.
         """
@@ -90,6 +92,8 @@ class Synthesiser:
         )
         if blend is Blend.POISSON:
             region = _poisson(region, fit.region_rgb_u8, before)
+        if fit.grey:  # folds and the inside of the mouth have colours
+            region = cv2.cvtColor(cv2.cvtColor(region, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         out[window] = region
         return out
 
