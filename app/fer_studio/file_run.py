@@ -32,6 +32,7 @@ from fer_core.record.errors import RecordError
 from fer_core.record.layouts import make_layout
 from fer_core.record.resume import find_resume_point
 from fer_core.record.sidecar import RunRecord, hash_input, read_sidecar, utc_now, write_sidecar
+from fer_core.record.spans import TIME_TOLERANCE_S, in_span
 from fer_core.types import Frame, FrameResult, MediaInfo, Status
 from fer_studio.options import AUTO_BASELINE, NO_BASELINE, AnnotateOptions, Existing
 from fer_studio.outcome import End, Listener, Outcome
@@ -162,7 +163,7 @@ class FileAnnotator:
                     if video:
                         video.abort()
                     return True
-                if span_s is not None and result.time_s > span_s[1]:
+                if span_s is not None and result.time_s > span_s[1] + TIME_TOLERANCE_S:
                     return False
                 if result.index >= write_from and self._is_wanted(result.time_s):
                     recorder.write(result)
@@ -174,9 +175,7 @@ class FileAnnotator:
         return False
 
     def _is_wanted(self, time_s: float) -> bool:
-        options = self.options
-        excluded = any(start_s <= time_s <= end_s for start_s, end_s in options.excluded_s)
-        return not excluded and (options.span_s is None or time_s >= options.span_s[0])
+        return bool(in_span(time_s, self.options.span_s, self.options.excluded_s))
 
     @contextlib.contextmanager
     def _results(self, item: _Input) -> Iterator[Iterator[_Measured]]:

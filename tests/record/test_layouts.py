@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fer_core.faces.pose import rotation_of
 from fer_core.record.layout_facereader import video_time, video_time_s
 from fer_core.record.layout_openface import openface_rotation
 from fer_core.record.layout_pyfeat import approx_time, pyfeat_rotation
 from fer_core.record.layouts import LAYOUT_NAMES, Layout, make_layout
 from fer_core.record.text import encode_rows, one_line, parse_line
-from fer_core.types import Affect, FaceResult, MediaInfo, Pose, Status
+from fer_core.types import Affect, FaceResult, FrameResult, MediaInfo, Pose, Status
 
 
 def _many(pattern: str, count: int) -> str:
@@ -235,9 +236,32 @@ def test_approx_time_is_empty_when_the_time_is_unknown() -> None:
 def test_rotation_follows_the_signs_of_the_tool() -> None:
     # Looks up, turned to its own left, tilted clockwise in the image (towards its own left shoulder).
     pose = Pose(pitch_deg=10.0, yaw_deg=20.0, roll_deg=30.0)
-    assert [float(v) for v in openface_rotation(pose)] == pytest.approx([-0.175, -0.349, 0.524], abs=6e-4)
+    about_one_axis = [Pose(10.0, 0.0, 0.0), Pose(0.0, 20.0, 0.0), Pose(0.0, 0.0, 30.0)]
+    turned = [float(openface_rotation(one)[axis]) for axis, one in enumerate(about_one_axis)]
+    assert turned == pytest.approx([-0.175, -0.349, 0.524], abs=6e-4)
     pitch, roll, yaw = (float(v) for v in pyfeat_rotation(pose))
     assert (pitch, roll, yaw) == pytest.approx((0.174533, -0.523599, -0.349066), abs=1e-6)
+
+
+@pytest.mark.parametrize("angles", [(10, 0, 0), (0, 20, 0), (0, 0, 30), (0, 30, 20), (-15, 30, 20)])
+def test_openface_rotation_is_that_of_the_head(angles: tuple[float, float, float]) -> None:
+    pose = Pose(*angles)
+    rx, ry, rz = (float(v) for v in openface_rotation(pose))
+
+    def turn(axis: int, angle: float) -> np.ndarray:
+        turned, (i, j) = np.eye(3), [k for k in range(3) if k != axis]
+        turned[i, i] = turned[j, j] = np.cos(angle)
+        turned[i, j], turned[j, i] = (np.sin(angle), -np.sin(angle)) if axis == 1 else (-np.sin(angle), np.sin(angle))
+        return turned
+
+    np.testing.assert_allclose(turn(0, rx) @ turn(1, ry) @ turn(2, rz), rotation_of(pose), atol=2e-3)
+
+
+def test_pyfeat_gives_a_lost_frame_the_size_of_the_others(made: SimpleNamespace) -> None:
+    lost = FrameResult(3, 0.1, 0, 0, Status.DECODE_ERROR, ())
+    (cells,) = _layout(made, "pyfeat").rows(lost, made.info)
+    row = dict(zip(_layout(made, "pyfeat").columns, cells, strict=True))
+    assert (row["FrameWidth"], row["FrameHeight"]) == ("640", "360")
 
 
 def test_layout_rows_survive_any_file_name(made: SimpleNamespace) -> None:

@@ -22,11 +22,12 @@ from fer_core.record.numbers import fixed
 from fer_core.record.reader import read_header
 from fer_core.record.schema import BASELINE_SUFFIX
 from fer_core.record.sidecar import write_atomically
+from fer_core.record.spans import Span, in_span
 from fer_core.record.summary import FaceSummary
 from fer_core.types import Frame
 from fer_studio.marks import Mark, MarkKind, excluded_spans
 from fer_studio.recording_file import read_recording
-from fer_studio.review.statistics import Span, face_statistics, in_span, time_in_span_s
+from fer_studio.review.statistics import face_statistics, time_in_span_s
 from fer_studio.session import Recording
 from fer_studio.workers.control import Cancelled, Control
 
@@ -154,9 +155,7 @@ def _is_inside(line: bytes, span: Span | None, excluded: Sequence[Span]) -> bool
     cell = line.split(b",", 2)[1]
     if not cell:
         return False
-    time_s = float(cell)
-    inside = span is None or span[0] <= time_s <= span[1]
-    return inside and not any(start_s <= time_s <= end_s for start_s, end_s in excluded)
+    return bool(in_span(float(cell), span, excluded))
 
 
 def _summary_columns(recording: Recording) -> list[str]:

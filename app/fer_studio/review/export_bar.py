@@ -14,13 +14,13 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QPushButton, QTo
 from fer_core.media.errors import MediaError
 from fer_core.media.source import ANNOTATED_SUFFIX
 from fer_core.record.errors import RecordError
+from fer_core.record.spans import Span
 from fer_studio.dialogs.save_file import ask_target
 from fer_studio.marks import Marks, excluded_spans
 from fer_studio.options import LAYOUTS
 from fer_studio.review.elided_label import ElidedLabel
 from fer_studio.review.export import export_rows, export_summary, export_video
 from fer_studio.review.plots import export_plots
-from fer_studio.review.statistics import Span
 from fer_studio.views.timeline import Timeline
 from fer_studio.window_words import in_the_window
 from fer_studio.workers.tasks import Task, Tasks, Work

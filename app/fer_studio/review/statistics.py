@@ -8,21 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from fer_core.record.spans import Span, in_span
 from fer_core.record.summary import AU_THRESHOLD, FaceSummary
 from fer_core.types import Status
 from fer_studio.session import STATUSES, Doubles, Recording
 
-Span = tuple[float, float]
-
 _OK = STATUSES.index(Status.OK)
-
-
-def in_span(time_s: Doubles, span: Span | None, excluded: Sequence[Span] = ()) -> npt.NDArray[np.bool_]:
-    """(n,) which times lie in a span (both ends belong to it; None is everything) and in no excluded one."""
-    inside = np.ones(len(time_s), bool) if span is None else (time_s >= span[0]) & (time_s <= span[1])
-    for start_s, end_s in excluded:
-        inside &= (time_s < start_s) | (time_s > end_s)
-    return inside
 
 
 def frame_lengths_s(time_s: Doubles) -> Doubles:

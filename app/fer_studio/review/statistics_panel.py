@@ -9,11 +9,12 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QColor, QShowEvent
 from PySide6.QtWidgets import QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
+from fer_core.record.spans import Span
 from fer_core.record.summary import FaceSummary
 from fer_studio.labels import unit_code, unit_name
 from fer_studio.marks import excluded_spans
 from fer_studio.review.share_delegate import COLOUR_ROLE, SHARE_ROLE, ShareDelegate
-from fer_studio.review.statistics import Span, face_statistics, time_in_span_s
+from fer_studio.review.statistics import face_statistics, time_in_span_s
 from fer_studio.session import Recording
 from fer_studio.terms import baseline_words, explain, explain_expression, explain_unit
 from fer_studio.theme import expression_colour, theme_of

@@ -94,7 +94,8 @@ def draw_overlay(
         affect = face.affect_baseline or face.affect
         if affect is None:
             _box(image, box, _GREY, max(1, sizes.line // 2))
-            labels.append((box, f"{face.face.face_id} {face.face.status.value.replace('_', ' ')}", _GREY))
+            number = f"{face.face.face_id} " if face.face.face_id else ""  # in rows of a file it may not be told
+            labels.append((box, f"{number}{face.face.status.value.replace('_', ' ')}", _GREY))
             continue
         colour = _colour(face)
         _box(image, box, colour, 2 * sizes.line)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from fer_core.faces.pose import rotation_of
 from fer_core.record.ibug68 import ibug68_from_mesh
 from fer_core.record.numbers import fixed
 from fer_core.record.schema import is_usable, row_faces
@@ -118,6 +119,9 @@ class OpenFaceLayout:
 
 
 def openface_rotation(pose: Pose) -> tuple[str, str, str]:
-    """``pose_Rx, pose_Ry, pose_Rz`` in radians with 3 decimals, in OpenFace's signs."""
-    rx, ry, rz = -pose.pitch_deg, -pose.yaw_deg, pose.roll_deg
-    return fixed(math.radians(rx), 3), fixed(math.radians(ry), 3), fixed(math.radians(rz), 3)
+    """``pose_Rx, pose_Ry, pose_Rz`` in radians with 3 decimals: the same rotation, taken apart as ``Rx @ Ry @ Rz``."""
+    rotation = rotation_of(pose)
+    rx = math.atan2(-rotation[1, 2], rotation[2, 2])
+    ry = math.asin(min(max(rotation[0, 2], -1.0), 1.0))
+    rz = math.atan2(-rotation[0, 1], rotation[0, 0])
+    return fixed(rx, 3), fixed(ry, 3), fixed(rz, 3)

@@ -107,8 +107,8 @@ class PyFeatLayout:
 
     def _row(self, frame: FrameResult, result: FaceResult | None, info: MediaInfo) -> list[str]:
         cells = dict.fromkeys(COLUMNS, "")
-        cells["FrameHeight"] = str(frame.height_px)
-        cells["FrameWidth"] = str(frame.width_px)
+        cells["FrameHeight"] = str(frame.height_px or info.height_px)  # a frame that was not decoded has no size
+        cells["FrameWidth"] = str(frame.width_px or info.width_px)
         cells["input"] = one_line(frame.name or info.name)
         cells["frame"] = str(frame.index)
         cells["approx_time"] = approx_time(frame.time_s)
