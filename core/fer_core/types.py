@@ -40,6 +40,10 @@ class MediaInfo:
     duration_s: float | None
     has_audio: bool = False
     time_base: Fraction | None = None
+    start_s: float = 0.0
+    """Where the time of the file begins: the first stamp of all its streams."""
+    sample_aspect_ratio: Fraction | None = None
+    """Width of a pixel over its height, upright; None where it is not told, and taken to be square."""
 
 
 @dataclass(frozen=True, slots=True)

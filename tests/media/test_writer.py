@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -127,6 +128,39 @@ def test_writer_keeps_pictures_apart_that_fall_on_one_tick(tmp_path):
         for time_s in (0.0, 0.04, 0.06, 0.07, 0.08):
             writer.write(np.zeros((48, 64, 3), np.uint8), time_s)
     assert times(tmp_path / "out.mp4") == pytest.approx([0.0, 0.04, 0.06, 0.07, 0.08])
+
+
+def test_writer_keeps_the_shape_of_pixels(tmp_path):
+    wide = replace(info(72, 56), sample_aspect_ratio=Fraction(4, 3))
+    with VideoWriter(tmp_path / "wide.mp4", None, wide) as writer:
+        for n in range(3):
+            writer.write(np.zeros((56, 72, 3), np.uint8), n / 25)
+    with open_source(tmp_path / "wide.mp4") as source:
+        assert source.info.sample_aspect_ratio == Fraction(4, 3)
+
+
+def test_writer_goes_on_without_sound_whose_times_begin_anew(make_video, tmp_path):
+    once = make_video("once.ts", pts=range(0, 144_000, 3600), sound_s=1.6)
+    (tmp_path / "twice.ts").write_bytes(once.read_bytes() * 2)
+    problem = copy(tmp_path / "twice.ts", tmp_path / "out.mp4")
+    assert "its times begin anew after" in problem
+    assert len(times(tmp_path / "out.mp4")) == len(times(tmp_path / "twice.ts"))
+    assert sound_packets(tmp_path / "out.mp4")
+
+
+def test_writer_goes_on_without_sound_that_the_head_refuses(make_video, tmp_path, monkeypatch):
+    source = make_video(sound_s=0.5)
+    real = av.container.OutputContainer.start_encoding
+
+    def refused(container):
+        if container.streams.audio:
+            raise av.ArgumentError(22, "Invalid argument")
+        real(container)
+
+    monkeypatch.setattr("fer_core.media.writer._begin_file", refused)
+    problem = copy(source, tmp_path / "out.mp4")
+    assert "cannot hold it as it is (Invalid argument)" in problem
+    assert times(tmp_path / "out.mp4") == times(source)
 
 
 def test_writer_names_sound_that_the_target_cannot_hold(tmp_path):

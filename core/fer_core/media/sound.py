@@ -10,6 +10,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
+from fer_core.media.clock import RESTART_S
 from fer_core.media.container import open_container
 from fer_core.media.errors import MediaError
 
@@ -31,6 +32,7 @@ class SoundCopy:
         self._source = open_container(source_path)
         self._packets: Iterator[Packet[AudioStream]] | None = None
         self._waiting: Packet[AudioStream] | None = None
+        self._last_dts = -(2**63)
         streams = self._source.streams.audio
         if not streams:
             return
@@ -48,8 +50,26 @@ class SoundCopy:
             if packet.dts is not None and packet.time_base is not None and packet.dts * packet.time_base > time_s:
                 return
             self._waiting = None
-            packet.stream = self._stream
+            if self._follows(packet):
+                packet.stream = self._stream
+                self._copy(packet)
+
+    def _follows(self, packet: Packet[AudioStream]) -> bool:
+        """Whether it comes after the one before; where the time begins anew, as in joined recordings, sound ends."""
+        assert packet.dts is not None  # by _peek
+        before, self._last_dts = self._last_dts, max(packet.dts, self._last_dts)
+        if packet.time_base is not None and (before - packet.dts) * packet.time_base >= RESTART_S:
+            self._end(f"its times begin anew after {float(before * packet.time_base):.2f} s")
+        return packet.dts > before and self._packets is not None
+
+    def _copy(self, packet: Packet[AudioStream]) -> None:
+        try:
             self._target.mux_one(packet)
+        except av.FFmpegError as error:  # a full disk meets the next picture too
+            self._end(f"it cannot be copied on ({error.strerror or error})")
+
+    def _end(self, problem: str) -> None:
+        self.problem, self._packets, self._waiting = problem, None, None
 
     def copy_rest(self) -> None:
         """Copy all that is left."""
@@ -65,7 +85,7 @@ class SoundCopy:
             try:
                 packet = next(self._packets, None)
             except av.FFmpegError as error:
-                self.problem = f"the sound of the source cannot be read on ({error.strerror or error})"
+                self._end(f"the sound of the source cannot be read on ({error.strerror or error})")
                 packet = None
             if packet is None:
                 self._packets = None

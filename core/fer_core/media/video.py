@@ -2,7 +2,7 @@
 
 PyAV decodes. A picture that cannot be decoded becomes a frame without an image, and reading goes on. Pictures that
 the decoder repairs (error concealment) count as decoded. Pixels are delivered as stored, without stretching
-non-square ones.
+non-square ones (:attr:`MediaInfo.sample_aspect_ratio` tells their shape).
 """
 
 from __future__ import annotations
@@ -225,6 +225,7 @@ def _describe(
         duration_s = container.duration / av.time_base
     frame_count = stream.frames or (round(duration_s * float(rate)) if duration_s and rate else None)
     width_px, height_px = first.width, first.height
+    ratio = stream.sample_aspect_ratio
     if orientation.transpose:
         width_px, height_px = height_px, width_px
     return MediaInfo(
@@ -236,6 +237,8 @@ def _describe(
         duration_s=duration_s,
         has_audio=bool(container.streams.audio),
         time_base=stream.time_base,
+        start_s=(container.start_time or 0) / av.time_base,
+        sample_aspect_ratio=1 / ratio if ratio and orientation.transpose else ratio or None,
     )
 
 

@@ -7,6 +7,7 @@ that can be played whatever ends the program, and that closing turns into one or
 
 from __future__ import annotations
 
+import contextlib
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +24,7 @@ from av.video.stream import VideoStream
 
 from fer_core.media.container import file_url
 from fer_core.media.errors import MediaError
-from fer_core.media.sound import open_sound
+from fer_core.media.sound import SoundCopy, open_sound
 from fer_core.types import ImageU8, MediaInfo
 
 # Matroska is left out: it rounds times to milliseconds, and moves all of them when the sound begins before zero.
@@ -84,25 +85,47 @@ class VideoWriter:
         options = {"movie_timescale": str(self._time_base.denominator)}
         if crash_safe:
             options |= _FRAGMENT_OPTIONS
+        self._refused_sound: str | None = None
         try:
-            self._part.write_bytes(b"")  # PyAV opens the file at the first packet: too late to refuse politely
-            self._container: OutputContainer = av.open(
-                file_url(self._part), mode="w", format=format_name, options=options
-            )
+            self._part.write_bytes(b"")  # a path that cannot be written is refused before anything else
+            try:
+                self._begin(codec, info, source_path, format_name, options)
+            except av.FFmpegError as error:
+                if self._sound is None:
+                    raise
+                self._refused_sound = f"{format_name} files cannot hold it as it is ({error.strerror or error})"
+                self._give_up()
+                self._begin(codec, info, None, format_name, options)
         except (av.FFmpegError, OSError) as error:
+            self._give_up()
+            self._part.unlink(missing_ok=True)
             raise self._cannot_write(error) from error
-        try:
-            self._stream = self._add_video_stream(codec, info.frame_rate_hz or _USUAL_RATE_HZ)
-            self._sound = open_sound(source_path, self._container)
         except BaseException:
-            self._container.close()
+            self._give_up()
             self._part.unlink(missing_ok=True)
             raise
+
+    def _begin(
+        self, codec: str, info: MediaInfo, source_path: Path | None, format_name: str, options: dict[str, str]
+    ) -> None:
+        """Opens the file with its streams, and writes its head, which may refuse the sound."""
+        self._sound: SoundCopy | None = None
+        self._container: OutputContainer = av.open(file_url(self._part), mode="w", format=format_name, options=options)
+        self._stream = self._add_video_stream(codec, info)
+        self._sound = open_sound(source_path, self._container)
+        _begin_file(self._container)
+
+    def _give_up(self) -> None:
+        """Lets go of a file whose head could not be written."""
+        if getattr(self, "_sound", None) is not None:
+            self._sound.close()  # type: ignore[union-attr]
+        with contextlib.suppress(av.FFmpegError, OSError, AttributeError):
+            self._container.close()
 
     @property
     def sound_problem(self) -> str | None:
         """Why the sound of the source is missing or incomplete; None when nothing is."""
-        return self._sound.problem if self._sound else None
+        return self._sound.problem if self._sound else self._refused_sound
 
     def write(self, image_rgb_u8: ImageU8, time_s: float) -> None:
         """Append a picture (H, W, 3) that is shown from ``time_s`` on, in the time of the source.
@@ -194,8 +217,8 @@ class VideoWriter:
             threads=1,
         )
 
-    def _add_video_stream(self, codec: str, rate_hz: float) -> VideoStream:
-        rate = Fraction(rate_hz).limit_denominator(1001)
+    def _add_video_stream(self, codec: str, info: MediaInfo) -> VideoStream:
+        rate = Fraction(info.frame_rate_hz or _USUAL_RATE_HZ).limit_denominator(1001)
         options = _OPTIONS[codec] | (_PROMPT_OPTIONS[codec] if self._crash_safe else {})
         stream = cast(VideoStream, self._container.add_stream(codec, rate=rate, options=options))
         stream.width, stream.height, stream.pix_fmt = self._width_px, self._height_px, "yuv420p"
@@ -205,6 +228,8 @@ class VideoWriter:
         # After the rate, which sets it too: the unit of the source keeps the times of the source.
         context.time_base = stream.time_base = self._time_base
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+        if info.sample_aspect_ratio is not None:
+            context.sample_aspect_ratio = info.sample_aspect_ratio
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         return stream
 
@@ -213,6 +238,11 @@ class VideoWriter:
         return MediaError(
             self._path, f"cannot be written ({reason})", "check that its folder exists, may be written and has space"
         )
+
+
+def _begin_file(container: OutputContainer) -> None:
+    """Opens the encoder and writes the head; PyAV would at the first packet."""
+    container.start_encoding()
 
 
 def _available_codec() -> str:
