@@ -355,6 +355,22 @@ def test_recording_that_is_not_ended_keeps_its_rows(engine: Engine, tmp_path: Pa
     files.close()
 
 
+def test_recording_counts_a_pause_as_unmeasured(model: Path, tmp_path: Path) -> None:
+    info = MediaInfo("test camera", 320, 180, 25.0, None, None)
+    files = RecordingFiles(tmp_path, info, Engine(model, "cpu"), {})
+    picture = np.zeros((180, 320, 3), np.uint8)
+    times_s = [*(n / 25 for n in range(10)), *(60 + n / 25 for n in range(5))]
+    for index, time_s in enumerate(times_s):
+        files.write(Frame(index, time_s, picture), FrameResult(index, time_s, 320, 180, Status.OCCLUDED, ()))
+    paths = files.close()
+    rows = [(row.time_s, row.status) for row in read_native(paths.csv)]
+    pause = (pytest.approx(10 / 25), Status.NO_FACE)
+    expected = [(pytest.approx(time_s), Status.OCCLUDED) for time_s in times_s]
+    assert rows == [*expected[:10], pause, *expected[10:]]
+    with open_source(paths.video) as video:
+        assert video.info.frame_count == len(rows)
+
+
 _RECORD_UNTIL_KILLED = """
 import sys
 from pathlib import Path

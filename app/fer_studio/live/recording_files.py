@@ -19,7 +19,7 @@ from fer_core.record.csv import CsvRecorder
 from fer_core.record.errors import RecordError, write_error
 from fer_core.record.layouts import make_layout
 from fer_core.record.sidecar import RunRecord, sidecar_path, utc_now, write_sidecar
-from fer_core.types import Frame, FrameResult, MediaInfo
+from fer_core.types import Frame, FrameResult, ImageU8, MediaInfo, Status
 from fer_studio.marks import Mark, MarkKind, Marks, marks_path, save_marks
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from fer_core.infer.engine import Engine
 
 _FOLDER_TRIES = 100
+#: Frames farther apart than this, and than so many frames before, are those around a pause.
+_PAUSE_S, _PAUSE_FRAMES = 1.0, 3
+_LEAST_FRAME_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ class RecordingFiles:
             input_sha256=None,
             layout=layout.name,
             notes=(
-                "recorded live: the frames are those that were analysed, times count from the first of them",
+                "recorded live: the frames are those that were analysed, times count from the first of them; a pause "
+                "begins with its last picture once more, as a frame without a face",
                 "the columns _b are filled from the moment on at which a neutral face was calibrated; it is in "
                 "<name>.face<id>.baseline.json, which annotate --baseline takes",
             ),
@@ -87,6 +91,9 @@ class RecordingFiles:
             self._csv.close()
             raise
         self._first_s: float | None = None
+        self._last: tuple[ImageU8, float] | None = None
+        self._length_s = 0.0
+        """Of the last frame but one."""
         self._marks: Marks = ()
         self._card = card
         self._baselines: dict[int, int] = {}
@@ -107,9 +114,22 @@ class RecordingFiles:
             return
         self._first_s = result.time_s if self._first_s is None else self._first_s
         time_s = result.time_s - self._first_s
+        if self._last is not None and time_s - self._last[1] > max(_PAUSE_S, _PAUSE_FRAMES * self._length_s):
+            self._write_pause(*self._last)
+        self._length_s = time_s - self._last[1] if self._last is not None else 0.0
+        self._write(frame.image_rgb_u8, result, time_s)
+        self._last = (frame.image_rgb_u8, time_s)
+
+    def _write_pause(self, image_rgb_u8: ImageU8, time_s: float) -> None:
+        """One frame after the last that was measured, so that what it showed does not count for all of a pause."""
+        size = (image_rgb_u8.shape[1], image_rgb_u8.shape[0])
+        at_s = time_s + min(max(self._length_s, _LEAST_FRAME_S), _PAUSE_S / 2)
+        self._write(image_rgb_u8, FrameResult(0, at_s, *size, Status.NO_FACE, ()), at_s)
+
+    def _write(self, image_rgb_u8: ImageU8, result: FrameResult, time_s: float) -> None:
         # Rows first: they are what cannot be made again.
         self._csv.write(replace(result, index=self._csv.frames, time_s=time_s))
-        self._video.write(frame.image_rgb_u8, time_s)
+        self._video.write(image_rgb_u8, time_s)
 
     def mark(self, time_s: float, name: str) -> None:
         """Notes a moment, in the time of the camera, where review looks for marks.
