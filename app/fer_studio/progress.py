@@ -33,6 +33,8 @@ class ConsoleProgress:
         self._inputs = inputs
         self._lines = lines
         self._known: dict[Path, int] = {}
+        """Frames of the inputs that are measured or were, as far as they are told."""
+        self._open: set[Path] = set()
         self._done = 0
         self._bar = (
             tqdm(unit=" frames", bar_format=_BAR_WITHOUT_TOTAL, dynamic_ncols=True, leave=False, file=sys.stderr)
@@ -42,6 +44,7 @@ class ConsoleProgress:
 
     def started(self, path: Path, frame_count: int | None) -> None:
         """An input is open."""
+        self._open.add(path)
         if frame_count:
             self._known[path] = frame_count
         self._show(path)
@@ -54,7 +57,8 @@ class ConsoleProgress:
     def finished(self, outcome: Outcome) -> None:
         """Says the line of an input that is done; failures wait for :func:`report_problems`."""
         self._done += 1
-        if outcome.input in self._known:
+        self._open.discard(outcome.input)
+        if outcome.measured_frames or outcome.input in self._known:
             self._known[outcome.input] = outcome.measured_frames  # the container's count was an estimate
         if self._lines and (line := summary_line(outcome)):
             self._say(printable(line))
@@ -80,7 +84,10 @@ class ConsoleProgress:
         if self._bar is None:
             return
         if self._known:
-            self._bar.total = round(sum(self._known.values()) / len(self._known) * self._inputs)
+            told = self._known.values()
+            # What ended without being measured has no part in it: it was complete already, or could not be opened.
+            untold = self._inputs - self._done - len(self._open & self._known.keys())
+            self._bar.total = round(sum(told) + sum(told) / len(told) * untold)
             self._bar.bar_format = _BAR
         number = f"{self._done}/{self._inputs} " if self._inputs > 1 else ""
         self._bar.set_description_str(f"{number}{printable(path.name)}: ")

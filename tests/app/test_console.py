@@ -99,6 +99,15 @@ def test_bar_estimates_the_length_of_inputs_that_are_not_open_yet(capsys: pytest
         assert progress._bar.total == 820
 
 
+def test_bar_leaves_out_inputs_that_need_no_measuring() -> None:
+    with ConsoleProgress(10, bar=True, lines=False) as progress:
+        for number in range(8):
+            progress.finished(outcome(f"done{number}", End.UP_TO_DATE))
+        progress.finished(outcome("gone", End.FAILED))
+        progress.started(Path("a"), 100)
+        assert progress._bar.total == 100
+
+
 def test_bar_manages_without_a_known_length() -> None:
     with ConsoleProgress(1, bar=True, lines=False) as progress:
         progress.started(Path("camera"), None)

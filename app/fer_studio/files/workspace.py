@@ -254,7 +254,7 @@ class FilesWorkspace(QWidget):
         self._update()
 
     def _begin(self, job: Job, *, apart: bool) -> None:
-        if not self._running:
+        if not self._tick.isActive():
             self._pace.restart()
             self._tick.start()
             self.busy_changed.emit(True)

@@ -123,6 +123,7 @@ class ReviewCommands(QObject):
             # Rows hold six decimals; without this the frame before would be found where they were rounded down.
             self._player.seek(time_s + 1e-6)
         elif recording is not None:
+            self._player.seek(time_s + 1e-6)  # as soon as the medium is open
             self._timeline.cursor_s = time_s
             position = recording.position_at(time_s)
             if position is not None:

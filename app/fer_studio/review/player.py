@@ -34,6 +34,7 @@ class Player(QObject):
         super().__init__(parent)
         self.clock = PlaybackClock()
         self.sound = Sound(self)
+        self.sound.became_ready.connect(self._on_sound_ready)
         self.info: MediaInfo | None = None
         self._loaders: SuccessiveThreads[FrameLoader] = SuccessiveThreads(self)
         self._time_s: Doubles = np.empty(0)
@@ -161,9 +162,14 @@ class Player(QObject):
         self.clock.range_s = (float(time_s[0]), last_s + length_s)
         self.clock.loop_s = None
         if info.has_audio:
-            self.sound.open(loader.path)
+            self.sound.open(loader.path, info.start_s)
         self.opened.emit(info)
         self.seek(self._first_s if self._first_s is not None else float(time_s[0]))
+
+    @Slot()
+    def _on_sound_ready(self) -> None:
+        if self.playing:
+            self.sound.play(self.clock.position_s)
 
     @Slot(object)
     def _on_frame_ready(self, frame: Frame) -> None:

@@ -6,6 +6,7 @@ machine without sound may lack, and the window must open there too.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,26 @@ from PySide6.QtCore import QObject, QUrl, Signal, Slot
 _STRETCHING_S = {0.25: 0.03, 0.5: 0.085, 0.75: 0.09, 1.25: 0.13, 1.5: 0.125, 2.0: 0.135}
 
 
+#: Qt says so often where it is, and nothing in between; on average it is half of this further.
+_TOLD_EVERY_S = 0.05
+
+
 class Sound(QObject):
     """Plays along with the pictures. Every method is harmless while there is no sound."""
 
     problem_changed = Signal(str)
     """Why there is no sound; empty when there is."""
+    became_ready = Signal()
+    """It is loaded, and would be heard from now on."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._player: Any = None
         self._output: Any = None
         self._ready = False
+        self._start_s = 0.0
+        self._told = (0.0, 0.0)
+        """The position of the file that was told last, in seconds, and when, by the machine's clock."""
         self._rate = 1.0
         self._volume = 1.0
         self.problem = "this file has no sound"
@@ -39,15 +49,25 @@ class Sound(QObject):
     @property
     def position_s(self) -> float:
         """What is heard, in the time of the media."""
-        return self._player.position() / 1000.0 - self._late_s if self._ready else 0.0
+        if not self._ready:
+            return 0.0
+        told_s, at_s = self._told
+        since_s = min(max(time.perf_counter() - at_s, 0.0), 2 * _TOLD_EVERY_S) if self.is_playing else _TOLD_EVERY_S / 2
+        return self._start_s + told_s + (since_s - _TOLD_EVERY_S / 2) * self._rate - self._late_s
 
     @property
     def _late_s(self) -> float:
         return _STRETCHING_S.get(self._rate, 0.0)
 
-    def open(self, path: Path) -> None:
-        """The sound of a file; what is wrong with it goes to ``problem``."""
+    def open(self, path: Path, start_s: float = 0.0) -> None:
+        """The sound of a file; what is wrong with it goes to ``problem``.
+
+        Args:
+            path: the file.
+            start_s: where its time begins, from which Qt counts.
+        """
         self.close()
+        self._start_s, self._told = start_s, (0.0, 0.0)
         try:
             from PySide6.QtMultimedia import QAudioOutput, QMediaDevices, QMediaPlayer
         except ImportError as error:
@@ -66,12 +86,15 @@ class Sound(QObject):
         self._player.setAudioOutput(self._output)
         self._player.mediaStatusChanged.connect(self._on_status_changed)
         self._player.errorOccurred.connect(self._on_error)
+        self._player.positionChanged.connect(self._on_position)
         self._player.setSource(QUrl.fromLocalFile(str(path.resolve())))
 
     def play(self, position_s: float) -> None:
         """From there on."""
         if self._ready:
-            self._player.setPosition(round((position_s + self._late_s) * 1000))
+            position_s += self._late_s - self._start_s
+            self._told = (position_s, time.perf_counter())
+            self._player.setPosition(round(position_s * 1000))
             self._player.setPlaybackRate(self._rate)
             self._player.play()
 
@@ -82,6 +105,8 @@ class Sound(QObject):
 
     def set_rate(self, rate: float) -> None:
         """Speed, 1 is normal."""
+        if self._ready:
+            self._told = (self._player.position() / 1000, time.perf_counter())
         self._rate = rate
         if self._ready:
             self._player.setPlaybackRate(rate)
@@ -112,6 +137,13 @@ class Sound(QObject):
         if status in (kinds.LoadedMedia, kinds.BufferedMedia, kinds.BufferingMedia) and not self._ready:
             self._ready = bool(player.hasAudio())
             self._say("" if self._ready else "this file has no sound that can be played")
+            if self._ready:
+                self.became_ready.emit()
+
+    @Slot("qlonglong")
+    def _on_position(self, position_ms: int) -> None:
+        if self._player is not None and id(self.sender()) == id(self._player):
+            self._told = (position_ms / 1000, time.perf_counter())
 
     @Slot()
     def _on_error(self) -> None:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from fer_core.record.spans import Span
 from fer_studio.files.recent import RecentButton, RecentRecordings
 from fer_studio.labels import Labels
 from fer_studio.live.side_panel import SidePanel
@@ -33,7 +34,6 @@ from fer_studio.review.habits import Habits
 from fer_studio.review.marks_panel import MarksPanel
 from fer_studio.review.player import Player
 from fer_studio.review.presenter import Presenter
-from fer_studio.review.statistics import Span
 from fer_studio.review.statistics_panel import StatisticsPanel
 from fer_studio.review.transport import TransportBar
 from fer_studio.session import Recording
@@ -271,15 +271,17 @@ class ReviewWorkspace(QWidget):
 
     @Slot(object)
     def _on_recording_begun(self, recording: Recording) -> None:
-        selected_s, cursor_s = self.timeline.selection_s, self.timeline.cursor_s
+        selected_s, cursor_s, face_id = self.timeline.selection_s, self.timeline.cursor_s, self.timeline.face_id
         labels = Labels(recording.expressions, recording.action_units)
         self.video.set_labels(labels)
         self.panel.set_labels(labels)
         self.presenter.set_recording(recording)
         self.timeline.set_recording(recording)
-        if len(self.player.time_s):  # read again: where the person was stays
+        if face_id is not None or len(self.player.time_s):  # read again: where the person was stays
             self.timeline.cursor_s = cursor_s
             self.timeline.selection_s = selected_s
+        if face_id is not None:
+            self.timeline.face_id = face_id
 
     @Slot(bool)
     def _on_recording_grown(self, ended: bool) -> None:

@@ -93,6 +93,49 @@ def test_review_scrubs_from_the_timeline(opened: ReviewWorkspace, qtbot: QtBot) 
     assert opened.timeline.cursor_s == pytest.approx(12 / 25)
 
 
+class MadePlayer:
+    """Says where it is as Qt does: now and then."""
+
+    class PlaybackState:
+        PlayingState = 1
+
+    def __init__(self) -> None:
+        self.set_ms: list[int] = []
+
+    def playbackState(self) -> int:  # noqa: N802
+        return self.PlaybackState.PlayingState
+
+    def position(self) -> int:
+        return self.set_ms[-1] if self.set_ms else 0
+
+    def setPosition(self, position_ms: int) -> None:  # noqa: N802
+        self.set_ms.append(position_ms)
+
+    def setPlaybackRate(self, rate: float) -> None:  # noqa: N802
+        pass
+
+    def play(self) -> None:
+        pass
+
+
+def test_sound_tells_where_it_is_between_what_qt_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr("fer_studio.review.sound.time.perf_counter", lambda: now_s[0])
+    sound = Sound()
+    sound._player, sound._ready, sound._start_s = MadePlayer(), True, 1.4
+    sound.set_rate(1.0)
+    sound.play(3.4)
+    assert sound._player.set_ms == [2000]  # Qt counts from where the file begins
+    told = []
+    for _ in range(6):
+        told.append(sound.position_s)
+        now_s[0] += 0.01
+    assert np.diff(told) == pytest.approx([0.01] * 5)
+    assert np.mean(told) == pytest.approx(3.4, abs=0.01)
+    now_s[0] += 5.0  # it stands: of a sound that is not told any more, nothing is made up
+    assert sound.position_s < 3.6
+
+
 def test_sound_is_silent_with_a_reason_where_there_is_none(qtbot: QtBot, folder: Path) -> None:
     sound = Sound()
     said: list[str] = []
