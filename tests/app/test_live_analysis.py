@@ -165,11 +165,11 @@ def test_analyser_subtracts_a_neutral_face_and_keeps_the_raw_values(
     for frame in rest:
         analysed = analyser.process(frame)
         raw += [f.affect for f in analysed.measured.faces if f.affect is not None]
-        if analyser.baseline_faces:
+        if analyser.baselines:
             break
         assert analysed.calibration is not None
         assert all(f.affect_baseline is None for f in analysed.measured.faces)
-    assert analyser.baseline_faces == (first.face.face_id,)
+    assert list(analyser.baselines) == [first.face.face_id]
     baseline = Baseline.from_affects(raw, NeutralReference.of_card(engine.card))
     after = analyser.process(next(rest)).measured.faces[0]
     assert after.affect is not None
@@ -186,7 +186,7 @@ def test_analyser_gives_up_calibrating_a_face_that_is_not_there(analyser: LiveAn
     told = [p for p in problems if p is not None]
     assert len(told) == 1
     assert "Face 99" in told[0]
-    assert analyser.baseline_faces == ()
+    assert not analyser.baselines
 
 
 def assert_same(one: FrameResult, other: FrameResult) -> None:

@@ -40,7 +40,7 @@ def window(qtbot: QtBot, qapp: QApplication, tmp_path: Path, demo_clip: Path) ->
     theme = ThemeFollower(qapp)
     settings = Settings(tmp_path / "config" / "studio.ini")
     made = MainWindow(settings, SharedEngine(device="cpu"), theme)
-    made.live._asked = file_choice(f"file:{demo_clip}", loop=True)
+    made.live.cameras._asked = file_choice(f"file:{demo_clip}", loop=True)
     qtbot.addWidget(made)
     made.show()
     yield made

@@ -178,8 +178,9 @@ def test_evaluate_says_what_is_wrong_and_exits_1(
     assert "check --root" in complaint("--model", model, "--data", "webmorph", "--root", tmp_path)
     no_split = complaint("--model", model, "--data", "webmorph", "--root", root, "--split", "train")
     assert "no split 'train'; choose --split test" in no_split
-    nowhere = tmp_path / "none" / "figures.json"
-    assert str(nowhere) in complaint("--model", model, "--data", "webmorph", "--root", root, "--json", nowhere)
+    (tmp_path / "file").write_text("no folder")
+    nowhere = tmp_path / "file" / "figures.json"
+    assert str(nowhere.parent) in complaint("--model", model, "--data", "webmorph", "--root", root, "--json", nowhere)
 
 
 @pytest.mark.parametrize(
