@@ -22,7 +22,7 @@ FOLLOW_S = 30.0
 KEPT_S = 600.0
 #: Pictures that are further apart are those before and after a pause.
 _GAP_S = 1.0
-_HEIGHT_PX = 150
+_HEIGHT_PX, _LEAST_LINES = 150, 8
 
 
 class LiveTimeline(QWidget):
@@ -94,6 +94,10 @@ class LiveTimeline(QWidget):
         if self.view is None or not len(self._measured):
             return None
         return self.view.marks.add(MarkKind.POINT, float(self._measured.time_s[-1]))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  Qt's name
+        """High enough for curves that can be read."""
+        return QSize(0, _LEAST_LINES * self.fontMetrics().height())
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt's name
         """As high as it will be when it draws."""

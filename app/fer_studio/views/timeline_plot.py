@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 import pyqtgraph as pg
+from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import QGraphicsGridLayout, QGraphicsItem
 
 from fer_studio.theme import Theme
 from fer_studio.views.timeline_items import TimeAxis, TimeViewBox
 
-_LEFT_AXIS_PX = 44
+#: Of the left axis: at least, and beside its widest text.
+_LEFT_AXIS_PX, _TICK_PX = 44, 12
+_WIDEST = "face 1"
 _MARGIN_PX = 1
 #: Over what is drawn at 0, so that the grid is seen on the ribbon; the cursor is above it.
 _AXIS_Z = 0.5
@@ -51,6 +54,7 @@ class TimePlot(pg.GraphicsWidget):  # type: ignore[misc]
 
     def set_theme(self, theme: Theme, font: Any) -> None:
         """Colours and writing of the axes."""
+        self.left.setWidth(max(_LEFT_AXIS_PX, round(QFontMetricsF(font).horizontalAdvance(_WIDEST)) + _TICK_PX))
         for axis in self.axes:
             axis.setPen(theme.line)
             axis.setTextPen(theme.text_dim)
