@@ -157,7 +157,7 @@ def test_writer_goes_on_without_sound_that_the_head_refuses(make_video, tmp_path
             raise av.ArgumentError(22, "Invalid argument")
         real(container)
 
-    monkeypatch.setattr("fer_core.media.writer._begin_file", refused)
+    monkeypatch.setattr("fer_core.media.writer._write_head", refused)
     problem = copy(source, tmp_path / "out.mp4")
     assert "cannot hold it as it is (Invalid argument)" in problem
     assert times(tmp_path / "out.mp4") == times(source)

@@ -88,20 +88,18 @@ class VideoWriter:
         self._refused_sound: str | None = None
         try:
             self._part.write_bytes(b"")  # a path that cannot be written is refused before anything else
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        try:
             try:
                 self._begin(codec, info, source_path, format_name, options)
-            except av.FFmpegError as error:
-                if self._sound is None:
-                    raise
-                self._refused_sound = f"{format_name} files cannot hold it as it is ({error.strerror or error})"
-                self._give_up()
+            except _SoundRefusedError as refusal:
+                self._refused_sound = f"{format_name} files cannot hold it as it is ({refusal})"
                 self._begin(codec, info, None, format_name, options)
         except (av.FFmpegError, OSError) as error:
-            self._give_up()
             self._part.unlink(missing_ok=True)
             raise self._cannot_write(error) from error
         except BaseException:
-            self._give_up()
             self._part.unlink(missing_ok=True)
             raise
 
@@ -109,18 +107,22 @@ class VideoWriter:
         self, codec: str, info: MediaInfo, source_path: Path | None, format_name: str, options: dict[str, str]
     ) -> None:
         """Opens the file with its streams, and writes its head, which may refuse the sound."""
-        self._sound: SoundCopy | None = None
-        self._container: OutputContainer = av.open(file_url(self._part), mode="w", format=format_name, options=options)
-        self._stream = self._add_video_stream(codec, info)
-        self._sound = open_sound(source_path, self._container)
-        _begin_file(self._container)
-
-    def _give_up(self) -> None:
-        """Lets go of a file whose head could not be written."""
-        if getattr(self, "_sound", None) is not None:
-            self._sound.close()  # type: ignore[union-attr]
-        with contextlib.suppress(av.FFmpegError, OSError, AttributeError):
-            self._container.close()
+        container = av.open(file_url(self._part), mode="w", format=format_name, options=options)
+        sound: SoundCopy | None = None
+        try:
+            stream = self._add_video_stream(container, codec, info)
+            sound = open_sound(source_path, container)
+            _write_head(container)
+        except BaseException as error:
+            with contextlib.suppress(av.FFmpegError, OSError):
+                container.close()
+            if sound is None:
+                raise
+            sound.close()
+            if not isinstance(error, av.FFmpegError):
+                raise
+            raise _SoundRefusedError(error.strerror or str(error)) from error
+        self._container, self._stream, self._sound = container, stream, sound
 
     @property
     def sound_problem(self) -> str | None:
@@ -217,10 +219,10 @@ class VideoWriter:
             threads=1,
         )
 
-    def _add_video_stream(self, codec: str, info: MediaInfo) -> VideoStream:
+    def _add_video_stream(self, container: OutputContainer, codec: str, info: MediaInfo) -> VideoStream:
         rate = Fraction(info.frame_rate_hz or _USUAL_RATE_HZ).limit_denominator(1001)
         options = _OPTIONS[codec] | (_PROMPT_OPTIONS[codec] if self._crash_safe else {})
-        stream = cast(VideoStream, self._container.add_stream(codec, rate=rate, options=options))
+        stream = cast(VideoStream, container.add_stream(codec, rate=rate, options=options))
         stream.width, stream.height, stream.pix_fmt = self._width_px, self._height_px, "yuv420p"
         context = stream.codec_context
         # Threads that share the work by frames keep as many frames back as they are.
@@ -240,8 +242,12 @@ class VideoWriter:
         )
 
 
-def _begin_file(container: OutputContainer) -> None:
-    """Opens the encoder and writes the head; PyAV would at the first packet."""
+class _SoundRefusedError(Exception):
+    """The head of a file could not be written with the sound in it; the message says why."""
+
+
+def _write_head(container: OutputContainer) -> None:
+    """Opens the encoder too; PyAV would do both at the first packet."""
     container.start_encoding()
 
 
