@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QApplication, QComboBox, QTabBar, QWidget
 
+from fer_core.record.spans import TIME_TOLERANCE_S
 from fer_studio.marks import MarkKind
 from fer_studio.review.follower import Follower
 from fer_studio.review.icons import icon
@@ -121,9 +122,9 @@ class ReviewCommands(QObject):
         recording = self._follower.recording
         if len(self._player.time_s):
             # Rows hold six decimals; without this the frame before would be found where they were rounded down.
-            self._player.seek(time_s + 1e-6)
+            self._player.seek(time_s + TIME_TOLERANCE_S)
         elif recording is not None:
-            self._player.seek(time_s + 1e-6)  # as soon as the medium is open
+            self._player.seek(time_s + TIME_TOLERANCE_S)  # as soon as the medium is open
             self._timeline.cursor_s = time_s
             position = recording.position_at(time_s)
             if position is not None:

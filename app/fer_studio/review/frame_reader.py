@@ -229,7 +229,9 @@ def _scan(path: Path, should_stop: Callable[[], bool]) -> tuple[_Index | None, t
     whole = True
     with contextlib.closing(open_container(path)) as container:
         stream = video_stream(container, path)
-        base, out_of_order = stream.time_base, is_in_coding_order(container, stream)
+        base = stream.time_base
+        if is_in_coding_order(container, stream):
+            return None, (1, 1)
         try:
             for packet in container.demux(stream):
                 if should_stop():
@@ -246,7 +248,7 @@ def _scan(path: Path, should_stop: Callable[[], bool]) -> tuple[_Index | None, t
         except av.FFmpegError:
             whole = False
     pts = np.array(sorted(stamps), np.int64)
-    if not whole or out_of_order or base is None or not len(keys) or (len(pts) > 1 and not np.all(np.diff(pts) > 0)):
+    if not whole or base is None or not len(keys) or (len(pts) > 1 and not np.all(np.diff(pts) > 0)):
         return None, (1, 1)
     return _Index(pts, np.array(sorted(keys), np.int64)), (base.numerator, base.denominator)
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from fer_core.record.spans import TIME_TOLERANCE_S
 from fer_studio.marks import Mark
 from fer_studio.session import NO_EXPRESSION, Codes, Doubles, Recording
 
 #: A new expression counts when it lasts so long; shorter ones are flicker of the model.
 LEAST_LENGTH_S = 0.2
-#: The frame that is shown already is not the next one.
-_HERE_S = 1e-6
 
 
 def change_times(recording: Recording, face_id: int) -> Doubles:
@@ -39,12 +38,12 @@ def change_times(recording: Recording, face_id: int) -> Doubles:
 
 def nearest_after(times: Iterable[float], here_s: float) -> float | None:
     """The first time after here."""
-    return min((t for t in times if t > here_s + _HERE_S), default=None)
+    return min((t for t in times if t > here_s + TIME_TOLERANCE_S), default=None)
 
 
 def nearest_before(times: Iterable[float], here_s: float) -> float | None:
     """The last time before here."""
-    return max((t for t in times if t < here_s - _HERE_S), default=None)
+    return max((t for t in times if t < here_s - TIME_TOLERANCE_S), default=None)
 
 
 def mark_times(marks: Iterable[Mark]) -> list[float]:

@@ -105,10 +105,9 @@ class Sound(QObject):
 
     def set_rate(self, rate: float) -> None:
         """Speed, 1 is normal."""
-        if self._ready:
-            self._told = (self._player.position() / 1000, time.perf_counter())
         self._rate = rate
         if self._ready:
+            self._told = (self._player.position() / 1000, time.perf_counter())
             self._player.setPlaybackRate(rate)
 
     def set_volume(self, volume: float) -> None:
