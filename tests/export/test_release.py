@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("timm", reason="training needs the extra 'train'")
@@ -13,13 +15,23 @@ from fer_core.train.recipe import shipped_recipes
         ("faces", "VGGFace2", "ImageNet"),
         ("further", "VGGFace2", "ImageNet"),
         ("first", "ImageNet", "VGGFace2"),
+        ("teacher", "MS-Celeb-1M", "VGGFace2"),
     ],
 )
 def test_data_words_say_what_the_network_began_with(recipe, began_with, not_with):
     words = data_words(shipped_recipes()[recipe], DEFAULT_DATASETS)
     assert sum(began_with in word for word in words) == 1
     assert not any(not_with in word for word in words)
-    assert len(words) == len(DATA) - 1
+    data = {"ferplus", "diffusionfer", "ckplus128", "AffectNetC25", "blendshapes"}
+    assert {source for source in data if DATA[source] in words} == data
+    assert len(words) == len(data) + 1
+
+
+def test_data_words_name_other_teachers():
+    recipe = shipped_recipes()["further"]
+    assert DATA["answers"] not in data_words(recipe, DEFAULT_DATASETS)
+    for taught in (replace(recipe, teachers=("a.pt",)), replace(recipe, answers="a.npz")):
+        assert DATA["answers"] in data_words(taught, DEFAULT_DATASETS)
 
 
 def test_data_words_are_of_the_data_that_was_there():

@@ -8,6 +8,7 @@ pytest.importorskip("timm", reason="training needs the extra 'train'")
 
 import torch
 
+from fer_core import cli
 from fer_core.data.dataset import ShardDataset
 from fer_core.data.prepare import WEAK_AU_WEIGHT
 from fer_core.data.shards import Shard
@@ -73,9 +74,9 @@ def test_taught_labels_are_mixed_with_the_mean_answer_of_all_teachers(shard, che
     np.testing.assert_allclose(mixed.va[:2], expected["va"][:2], atol=1e-5)
 
 
-def test_taught_units_stay_where_coded_and_are_filled_by_the_first_teacher(shard, checkpoints, answers):
+def test_taught_units_stay_where_coded_and_are_filled_by_the_teachers(shard, checkpoints, answers):
     (mixed,) = taught([shard], 0.5, answers)
-    expected = mean_answers(shard, checkpoints[:1])["au"]
+    expected = mean_answers(shard, checkpoints)["au"]
     np.testing.assert_array_equal(mixed.au[:4], shard.au[:4])
     np.testing.assert_allclose(mixed.au[4:12, :3], 0.5 * shard.au[4:12, :3] + 0.5 * expected[4:12, :3], atol=1e-5)
     np.testing.assert_allclose(mixed.au[4:12, 3:], expected[4:12, 3:], atol=1e-5)
@@ -96,7 +97,45 @@ def test_a_run_taught_by_finished_ones_learns_their_answers(shard, checkpoints, 
     recipe = replace(QUICK, teachers=tuple(checkpoints), stages=(Stage(1, 32, taught_share=0.5),))
     train(recipe, [shard], tmp_path)
     with np.load(tmp_path / ANSWERS.format(epoch=0)) as kept:
-        np.testing.assert_allclose(kept["0_votes"], mean_answers(shard, checkpoints)["votes"], atol=1e-5)
+        np.testing.assert_allclose(kept[f"{shard.dataset}_votes"], mean_answers(shard, checkpoints)["votes"], atol=1e-5)
+
+
+def test_a_run_taught_by_answers_learns_what_their_teachers_would_teach_it(shard, checkpoints, answers, tmp_path):
+    plain = replace(QUICK, dropout=0.0, drop_path_rate=0.0, stages=(Stage(1, 32, taught_share=0.5),))
+    asked = train(replace(plain, teachers=tuple(checkpoints)), [shard], tmp_path / "asked")
+    told = train(replace(plain, answers=str(answers)), [shard], tmp_path / "told")
+    states = [load_trained(path)[0].state_dict() for path in (asked, told)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert not (tmp_path / "told" / ANSWERS.format(epoch=0)).exists()
+
+
+def test_answers_are_found_by_the_place_of_a_face(shard, answers):
+    rows = np.array([9, 3, 1, len(shard) - 1])
+    (mixed,) = taught([shard.select(rows)], 0.5, answers)
+    (everything,) = taught([shard], 0.5, answers)
+    np.testing.assert_array_equal(mixed.votes, everything.votes[rows])
+    np.testing.assert_array_equal(mixed.au, everything.au[rows])
+
+
+def test_answers_to_other_faces_are_refused(shard, answers, tmp_path):
+    with pytest.raises(RecipeError, match="no answers to these training faces"):
+        taught([replace(shard, dataset="another")], 0.5, answers)
+    with pytest.raises(RecipeError, match="no answers to these training faces"):
+        taught([replace(shard, path=np.char.add(shard.path, "x"))], 0.5, answers)
+    (tmp_path / "text.npz").write_text("no such format")
+    with pytest.raises(RecipeError, match=r"text\.npz: holds no answers"):
+        taught([shard], 0.5, tmp_path / "text.npz")
+
+
+def test_ask_command_writes_answers(shard, checkpoints, answers, tmp_path, capsys):
+    (tmp_path / "prepared").mkdir()
+    shard.save(tmp_path / "prepared" / "made.npz")
+    out = tmp_path / "runs" / "answers.npz"
+    assert cli.main(["ask", *checkpoints, "--data", str(tmp_path / "prepared"), "--out", str(out)]) == 0
+    assert f"{out}: answers of 2 to {np.sum(shard.split == 'train')} faces" in capsys.readouterr().out
+    with np.load(out) as written, np.load(answers) as expected:
+        assert written.files == expected.files
+        np.testing.assert_allclose(written[f"{shard.dataset}_va"], expected[f"{shard.dataset}_va"], atol=1e-5)
 
 
 def test_a_run_without_teachers_is_taught_by_itself_as_it_stood_when_the_stage_began(shard, tmp_path):
@@ -105,7 +144,7 @@ def test_a_run_without_teachers_is_taught_by_itself_as_it_stood_when_the_stage_b
     train(recipe, [shard], tmp_path / "run")
     with np.load(tmp_path / "run" / ANSWERS.format(epoch=1)) as kept:
         for task, expected in mean_answers(shard, [str(before)]).items():
-            np.testing.assert_allclose(kept[f"0_{task}"], expected, atol=1e-5)
+            np.testing.assert_allclose(kept[f"{shard.dataset}_{task}"], expected, atol=1e-5)
 
 
 def test_a_taught_stage_learns_other_labels_than_a_plain_one(shard, tmp_path):
@@ -120,6 +159,8 @@ def test_a_taught_stage_learns_other_labels_than_a_plain_one(shard, tmp_path):
     ("values", "complaint"),
     [
         ({"teachers": ["a.pt"]}, "teachers need a stage"),
+        ({"answers": "a.npz"}, "teachers need a stage"),
+        ({"teachers": ["a.pt"], "answers": "a.npz"}, "name one of them"),
         ({"stages": [{"epochs": 1, "size_px": 32, "taught_share": 1.5}]}, "taught_share 0 to 1"),
         ({"stages": [{"epochs": 1, "size_px": 32, "taught_tasks": ["face"]}]}, "known are votes, va, au"),
     ],
@@ -132,6 +173,13 @@ def test_teachers_and_stages_fit_each_other(values, complaint):
 def test_a_missing_teacher_is_named_before_anything_is_trained(shard, tmp_path):
     recipe = replace(QUICK, teachers=("nowhere.pt",), stages=(Stage(1, 32, taught_share=0.5),))
     with pytest.raises(RecipeError, match=r"nowhere\.pt is missing"):
+        train(recipe, [shard], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_answers_are_named_before_anything_is_trained(shard, tmp_path):
+    recipe = replace(QUICK, answers="nowhere.npz", stages=(Stage(1, 32, taught_share=0.5),))
+    with pytest.raises(RecipeError, match=r"nowhere\.npz is missing; make it first with fer-core ask"):
         train(recipe, [shard], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -212,10 +212,10 @@ def _repetitions(order: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp
     return repeated
 
 
-def ordered_batches(dataset: torch.utils.data.Dataset[Item], batch_size: int) -> Iterator[Batch]:
-    """Every sample once, in order."""
+def ordered_batches(dataset: torch.utils.data.Dataset[Item], batch_size: int, workers: int = 0) -> Iterator[Batch]:
+    """Every sample once, in order, loaded by so many processes."""
     yield from torch.utils.data.DataLoader(
-        dataset, batch_size=batch_size, collate_fn=collate, generator=_own_generator()
+        dataset, batch_size=batch_size, collate_fn=collate, num_workers=workers, generator=_own_generator()
     )
 
 

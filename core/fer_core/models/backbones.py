@@ -15,6 +15,8 @@ import timm
 import torch
 from torch import nn
 
+import fer_core.models.inception_resnet  # noqa: F401  (makes timm know it)
+
 #: The backbones that the papers name, and what timm calls them.
 PAPER_BACKBONES = {
     "ResNet-34": "resnet34",

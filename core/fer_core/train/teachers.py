@@ -4,14 +4,14 @@ Ten votes are a coarse picture of how people see a face, and no one rated the wh
 trained network answers is steadier; a network that learns it, in part, comes to be better than its teacher, even than
 one of its own kind (Hinton, Vinyals & Dean 2015; Furlanello et al. 2018), and the answers of several, averaged, are
 better than those of each (Hansen & Salamon 1990). Each teacher sees every training face as it is and its mirror image,
-while the pupil sees it augmented (Xie et al. 2020, "noisy student"). All three tasks are taught, units by the first
-teacher alone: what others call a present unit depends on whose labels they learned. A label that nobody gave is the
-teachers' answer alone; units that a FACS coder saw stay as they were coded.
+while the pupil sees it augmented (Xie et al. 2020, "noisy student"). All three tasks are taught; what several teachers
+call a present unit must therefore be the same, so let them have learned from the same labels. A label that nobody gave
+is the teachers' answer alone; units that a FACS coder saw stay as they were coded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from fer_core.data.shards import Shard
 from fer_core.files import replacing
 from fer_core.models.multitask import Outputs
 from fer_core.train.networks import read_trained
+from fer_core.train.options import RecipeError
 from fer_core.train.recipe import TASKS
 from fer_core.train.resolution import resized
 from fer_core.types import Floats
@@ -43,43 +44,59 @@ class Teacher:
     size_px: int
 
     @classmethod
-    def finished(cls, checkpoint: Path) -> Teacher:
-        """The averaged network of a run.
+    def finished(cls, checkpoint: Path, device: torch.device | None = None) -> Teacher:
+        """The averaged network of a run, on a device; on the CPU where none is named.
 
         Raises:
             DataError: when it cannot be read.
         """
         network, recipe, _ = read_trained(checkpoint)
-        return cls(network.to(memory_format=torch.channels_last), recipe.stages[-1].size_px)
+        return cls(network.to(device).to(memory_format=torch.channels_last), recipe.stages[-1].size_px)
 
 
-def ask(teachers: Sequence[Teacher], shards: Sequence[Shard], path: Path, *, compiled: bool = False) -> None:
+def ask(
+    teachers: Sequence[Teacher], shards: Sequence[Shard], path: Path, *, workers: int = 0, compiled: bool = False
+) -> None:
     """Writes what the teachers, averaged, answer to the training faces.
 
     Args:
         teachers: at least one; in evaluation mode afterwards.
         shards: what is trained on.
-        path: NPZ file.
+        path: NPZ file; for each shard, by the name of its data set, the paths of its training faces and the answers.
+        workers: processes that load.
         compiled: let :func:`torch.compile` speed the teachers up.
     """
-    found = [[_answers(teacher, shard, compiled) for shard in shards] for teacher in teachers]
-    mean = {
-        f"{n}_{task}": np.mean([own[n][task] for own in (found[:1] if task == "au" else found)], axis=0)
-        for n in range(len(shards))
-        for task in TASKS
-    }
+    arrays: dict[str, Any] = {}
+    for shard in shards:
+        arrays[f"{shard.dataset}_path"] = shard.path[shard.split == "train"]
+        found = _answers(teachers, shard, workers, compiled)
+        arrays |= {f"{shard.dataset}_{task}": answer for task, answer in found.items()}
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, **mean)
+        np.savez(file, **arrays)
 
 
 def taught(shards: Sequence[Shard], share: float, path: Path, tasks: Sequence[str] = TASKS) -> list[Shard]:
     """Shards whose training labels are ``(1 - share) * label + share * answer``, with the answers of :func:`ask`.
 
     The labels of what is not among the ``tasks`` stay.
+
+    Raises:
+        RecipeError: when the file is none of answers, or has none to a training face.
     """
-    with np.load(path) as kept:
-        by_shard = [{task: kept[f"{n}_{task}"] for task in tasks} for n in range(len(shards))]
-    return [_mixed(shard, answers, share) for shard, answers in zip(shards, by_shard, strict=True)]
+    try:
+        with np.load(path) as kept:
+            return [_mixed(shard, _answers_to(shard, kept, tasks), share) for shard in shards]
+    except (KeyError, ValueError) as error:
+        raise RecipeError(
+            f"{path}: holds no answers to these training faces ({error}); ask the teachers anew"
+        ) from None
+
+
+def _answers_to(shard: Shard, kept: Mapping[str, Any], tasks: Sequence[str]) -> _Answers:
+    """The answers to the training faces of a shard, in its order; there may be more of them in the file."""
+    asked = {path: row for row, path in enumerate(kept[f"{shard.dataset}_path"].tolist())}
+    rows = [asked[path] for path in shard.path[shard.split == "train"].tolist()]
+    return {task: kept[f"{shard.dataset}_{task}"][rows].astype(np.float32) for task in tasks}
 
 
 def _mixed(shard: Shard, answers: _Answers, share: float) -> Shard:
@@ -104,19 +121,22 @@ def _mixed(shard: Shard, answers: _Answers, share: float) -> Shard:
 
 
 @torch.inference_mode()
-def _answers(teacher: Teacher, shard: Shard, compiled: bool) -> _Answers:
-    """What a teacher says of the training faces of a shard and their mirror images, averaged."""
-    device = next(teacher.network.parameters()).device
-    network = teacher.network.eval()
-    fast: Callable[[Tensor], Outputs] = torch.compile(network, dynamic=False) if compiled else network
+def _answers(teachers: Sequence[Teacher], shard: Shard, workers: int, compiled: bool) -> _Answers:
+    """What the teachers, averaged, say of the training faces of a shard and their mirror images."""
+    networks = [teacher.network.eval() for teacher in teachers]
+    fast: list[Callable[[Tensor], Outputs]] = [
+        torch.compile(network, dynamic=False) if compiled else network for network in networks
+    ]
     found: dict[str, list[Tensor]] = {task: [] for task in TASKS}
-    for batch in ordered_batches(ShardDataset([shard], "train", None, 0), _BATCH):
-        images = resized(batch, device, teacher.size_px)
-        model = fast if len(batch) == _BATCH else network  # not worth compiling for the rest at the end
-        both = [model(images), model(images.flip(-1))]
-        found["votes"].append(torch.stack([o.expression_logits.softmax(dim=1) for o in both]).mean(dim=0))
-        found["va"].append(torch.stack([o.va for o in both]).mean(dim=0))
-        found["au"].append(torch.stack([o.au_logits.sigmoid() for o in both]).mean(dim=0))
+    for batch in ordered_batches(ShardDataset([shard], "train", None, 0), _BATCH, workers):
+        said: list[Outputs] = []
+        for teacher, network, compiled_network in zip(teachers, networks, fast, strict=True):
+            images = resized(batch, next(network.parameters()).device, teacher.size_px)
+            model = compiled_network if len(batch) == _BATCH else network  # not worth compiling for the rest at the end
+            said += [model(images), model(images.flip(-1))]
+        found["votes"].append(torch.stack([o.expression_logits.softmax(dim=1) for o in said]).mean(dim=0))
+        found["va"].append(torch.stack([o.va for o in said]).mean(dim=0))
+        found["au"].append(torch.stack([o.au_logits.sigmoid() for o in said]).mean(dim=0))
     return {
         task: torch.cat(parts).float().cpu().numpy() if parts else np.empty((0, 0), np.float32)
         for task, parts in found.items()

@@ -130,7 +130,7 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
                 with accelerator.main_process_first():  # who looks and writes; the others read
                     if accelerator.is_main_process:
                         _prepare_stage(recipe, stage, stage_epoch, shards, average.module, out, begun=begun)
-                    share, kept = stage.taught_share, out / ANSWERS.format(epoch=stage_epoch)
+                    share, kept = stage.taught_share, _answers_file(recipe, stage_epoch, out)
                     seen = _training_data(
                         recipe, taught(shards, share, kept, stage.taught_tasks) if share else shards, stage
                     )
@@ -209,17 +209,23 @@ def _prepare_stage(
     begun: bool,
 ) -> None:
     """Writes what a stage needs of the averaged network with which it begins, and what its teachers answer."""
-    weights, answers = out / WEIGHTS.format(epoch=stage_epoch), out / ANSWERS.format(epoch=stage_epoch)
-    own_answers = stage.taught_share > 0 and not recipe.teachers
+    weights, answers = out / WEIGHTS.format(epoch=stage_epoch), _answers_file(recipe, stage_epoch, out)
+    own_answers = stage.taught_share > 0 and not recipe.teachers and not recipe.answers
     for path, needed in ((weights, stage.mean_with_start), (answers, own_answers)):
         if begun and needed and not path.is_file():  # the network is no longer the one with which the stage began
             raise RecipeError(f"{path} is missing; this run cannot go on without it: begin in another --out")
     if stage.mean_with_start and not begun:
         with replacing(weights) as partial:
             torch.save(network.state_dict(), partial)
-    if stage.taught_share and not (begun and answers.is_file()):
-        finished = [Teacher.finished(Path(checkpoint)) for checkpoint in recipe.teachers]
-        ask(finished or [Teacher(network, stage.size_px)], shards, answers, compiled=recipe.compiled)
+    if stage.taught_share and not recipe.answers and not (begun and answers.is_file()):
+        device = next(network.parameters()).device
+        finished = [Teacher.finished(Path(checkpoint), device) for checkpoint in recipe.teachers]
+        teachers = finished or [Teacher(network, stage.size_px)]
+        ask(teachers, shards, answers, workers=recipe.workers, compiled=recipe.compiled)
+
+
+def _answers_file(recipe: Recipe, stage_epoch: int, out: Path) -> Path:
+    return Path(recipe.answers) if recipe.answers else out / ANSWERS.format(epoch=stage_epoch)
 
 
 def answer(
