@@ -203,7 +203,7 @@ class Studio:
         timeline.marks.add(MarkKind.RANGE, end_s * 0.05, end_s * 0.18, name="task 1")
         timeline.marks.add(MarkKind.EXCLUDED, end_s * 0.9, end_s * 0.97, name="left out")
         timeline.selection_s = (end_s * 0.3, end_s * 0.8)
-        review.player.seek(end_s * 0.7)
+        review.player.seek(end_s * 0.45)
         pages = next(tabs for tabs in review.findChildren(QTabWidget) if tabs.indexOf(review.statistics) >= 0)
         for name, page in (("face", review.panel), ("statistics", review.statistics), ("marks", review.marks)):
             pages.setCurrentWidget(page)
