@@ -118,12 +118,14 @@ class FileAnnotator:
         recorder = CsvRecorder(outputs.recording, self.layout, info, resume=resume, overwrite=overwrite)
         tally = _Tally(listener, item.path)
         stopped = True
+        refused: tuple[str, ...] = ()
         try:
             with recorder, self._video(item, outputs) as video:
                 stopped = self._measure(item, recorder, video, tally, should_stop)
             if not stopped and self.options.baseline == AUTO_BASELINE and self.layout.name == "native":
                 if tally.pictures:
-                    record = replace(record, notes=(*record.notes, NO_AUTO_BASELINE))
+                    refused = (NO_AUTO_BASELINE,)
+                    record = replace(record, notes=(*record.notes, *refused))
                 else:
                     fill_auto_baseline(outputs.recording, self.engine.card)
         except BaseException:
@@ -140,11 +142,7 @@ class FileAnnotator:
             recorder.rows,
             tally.frames,
             problem=str(item.break_off or ""),
-            notes=tuple(
-                tally.notes(
-                    video.sound_problem if video else None, auto_baseline=self.options.baseline == AUTO_BASELINE
-                )
-            ),
+            notes=(*refused, *tally.notes(video.sound_problem if video else None)),
         )
 
     def _measure(
@@ -279,9 +277,7 @@ class _Tally:
         self._lost += result.status is Status.DECODE_ERROR
         self._listener.advanced(self._path, 1)
 
-    def notes(self, sound_problem: str | None, *, auto_baseline: bool) -> Iterator[str]:
-        if self.pictures and auto_baseline:
-            yield NO_AUTO_BASELINE
+    def notes(self, sound_problem: str | None) -> Iterator[str]:
         if self._lost:
             yield f"{self._lost} of its frames could not be decoded (status decode_error)"
         if sound_problem:

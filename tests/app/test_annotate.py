@@ -373,6 +373,12 @@ def test_auto_baseline_leaves_photographs_alone(media: Path, options: Options) -
     assert any("may show somebody else" in note for note in read_sidecar(options().out_dir / "stills.json").notes)
 
 
+def test_columns_that_have_no_baseline_are_not_said_to_lack_one(media: Path, options: Options) -> None:
+    (outcome,) = annotate_files([media / "stills"], options(baseline="auto", layout="pyfeat"))
+    assert outcome.end is End.DONE
+    assert not outcome.notes
+
+
 def test_auto_baseline_fills_the_corrected_columns_at_the_end(media: Path, options: Options) -> None:
     (outcome,) = annotate_files([media / "clip.mp4"], options(baseline="auto"))
     assert outcome.end is End.DONE
