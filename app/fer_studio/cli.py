@@ -33,10 +33,10 @@ _DESCRIPTION = (
     "The program sees faces, not feelings, and opens no network connection."
 )
 _ANNOTATE = (
-    "Writes for every input NAME.csv (one row per frame and face), NAME.json (how it was made) and, with --video, "
-    "NAME.annotated.mp4. NAME is the name of the input without its suffix. Inputs that share a name get the name of "
-    "their folder in front (monday_clip), where that is not enough their suffix behind (monday_clip_mp4), and at last "
-    "eight digits of a hash of their path."
+    "Writes for every input NAME.csv (one row per frame and face; NAME.txt with --layout facereader), NAME.json (how "
+    "it was made) and, with --video, NAME.annotated.mp4. NAME is the name of the input without its suffix. Inputs that "
+    "share a name get the name of their folder in front (monday_clip), where that is not enough their suffix behind "
+    "(monday_clip_mp4), and at last eight digits of a hash of their path."
 )
 _EXIT_CODES = (
     "exit codes: 0 all inputs done, 1 some failed (each is named with its reason; the others are finished), "

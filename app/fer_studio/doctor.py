@@ -118,7 +118,13 @@ def _packages() -> Iterator[Finding]:
             yield Finding(name, version(name))
         except PackageNotFoundError:
             blocks = name not in _WINDOW_PACKAGES
-            yield Finding(name, "not installed", ok=False, blocks=blocks, remedy="pip install fer-studio")
+            yield Finding(
+                name,
+                "not installed",
+                ok=False,
+                blocks=blocks,
+                remedy="python -m pip install ., in the folder of its source",
+            )
     for name in _OPTIONAL_PACKAGES:
         try:
             yield Finding(name, version(name))

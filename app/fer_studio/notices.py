@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 
 from fer_studio.theme import theme_of
 
-#: The contract with people who start the program for the first time.
+#: What people read when they start the program for the first time.
 FIRST_START = (
     "fer-studio shows what a face looks like: apparent expression, valence and arousal, and action units, "
     "frame by frame.",

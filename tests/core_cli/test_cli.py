@@ -268,7 +268,7 @@ def test_cli_names_the_missing_extra_with_exit_1(
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert any(f"needs {name}, which is not installed" in done.stderr for name in package.split("|"))
-    assert 'pip install "fer-studio[train]"' in done.stderr
+    assert 'pip install -e ".[train]"' in done.stderr
 
 
 def test_recipes_ends_quietly_when_nobody_reads_on():

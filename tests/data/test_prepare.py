@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="preparing needs the extra 'train'")
 
+from fer_core import cli
 from fer_core.data import prepare as preparing
 from fer_core.data.archive import Archive, DataError
 from fer_core.data.crops import aligned_crops
@@ -102,6 +103,20 @@ def test_prepare_gives_ferplus_affect_and_weak_units(prepared):
     assert manifest["labels"]["va_class_means"]["diffusionfer"]["sadness"] == pytest.approx([-0.1, 0.2])
 
 
+def test_prepare_without_blendshapes_goes_on_without_units(prepared, tmp_path, capsys):
+    root, whole, _ = prepared
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("ferplus", "diffusionfer", "affectnetc25"):
+        (bare / name).symlink_to(root / name)
+    options = ["--root", str(bare), "--out", str(tmp_path / "out"), "--datasets", "ferplus", "diffusionfer"]
+    assert cli.main(["prepare", *options]) == 0
+    assert "blendshapes.csv.gz is not there: FER+ has no labels of action units" in capsys.readouterr().out
+    without, with_them = (Shard.load(out / "ferplus.npz") for out in (tmp_path / "out", whole))
+    assert np.isnan(without.au).all()
+    np.testing.assert_array_equal(without.va, with_them.va)
+
+
 def test_prepare_without_coded_faces_takes_units_by_the_names_of_blendshapes(prepared, tmp_path):
     root, whole, _ = prepared
     manifest = prepare(root, tmp_path, processes=1, datasets=("ferplus", "diffusionfer"))
@@ -150,7 +165,7 @@ def test_prepare_crops_anew_where_an_image_was_replaced(copy, cropped):
     assert cropped == ["diffusionfer"]
 
 
-@pytest.mark.parametrize("name", ["blendshapes.csv.gz", "affectnetc25/valence_set2_C25.csv", "ckplus128"])
+@pytest.mark.parametrize("name", ["affectnetc25/valence_set2_C25.csv", "ckplus128"])
 def test_prepare_names_the_missing_part(copy, name, cropped):
     root, out = copy
     path = root / name

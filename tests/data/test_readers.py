@@ -64,6 +64,21 @@ def test_read_ckplus_splits_by_subject_and_keeps_uncoded_units_missing(root):
     assert [u for u, p in zip(ACTION_UNITS, uncoded.au, strict=True) if np.isnan(p)] == [27]
 
 
+def test_read_diffusionfer_reads_the_published_folders_of_png_too(root):
+    as_jpeg, _ = read_diffusionfer(Archive(root, "diffusionfer"))
+    folder = root / "diffusionfer"
+    for file in sorted((folder / "cropped").rglob("*.jpg")):
+        published = folder / "DiffusionFER/DiffusionEmotion_S" / file.relative_to(folder).with_suffix(".png")
+        published.parent.mkdir(parents=True, exist_ok=True)
+        file.rename(published)
+    as_png, dropped = read_diffusionfer(Archive(root, "diffusionfer"))
+    assert dropped == {"image_missing": 1}
+    assert [s.split for s in as_png] == [s.split for s in as_jpeg]
+    assert {s.split for s in as_png} == {"train", "test"}
+    assert all(s.path.startswith("DiffusionFER/DiffusionEmotion_S/cropped/") for s in as_png)
+    assert all(s.path.endswith(".png") for s in as_png)
+
+
 def test_read_diffusionfer_trusts_the_table_and_keeps_the_test_half(root):
     edit(root, "diffusionfer", "happy/made1.png,-0.2,0.1,1", "happy/made1.png,-0.2,0.1,6")  # a prompt that failed
     samples, dropped = read_diffusionfer(Archive(root, "diffusionfer"))

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,12 +9,15 @@ import h5py
 import torch
 
 from fer_core import cli
+from fer_core.data.dataset import Labels
 from fer_core.data.errors import DataError
 from fer_core.models.backbones import create_backbone
 from fer_core.models.facenet import BACKBONE, facenet_backbone
+from fer_core.models.head import FeatureExtractor
 from fer_core.models.inception_resnet import Convolution, InceptionResNetV1
 from fer_core.models.multitask import normalise
-from fer_core.train.networks import load_backbone
+from fer_core.train.networks import create_model, features_of, load_backbone
+from fer_core.train.recipe import Recipe, RecipeError, Stage
 
 from .test_face_backbone import pictures, save_shard
 
@@ -98,8 +103,29 @@ def test_facenet_backbone_names_what_is_wrong(tmp_path, stored):
         facenet_backbone(tmp_path / "text.h5", [pictures(1, 96)])
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["dense/dense/kernel:0"] = np.zeros((2, 2), np.float32)
+        file["at the root"] = np.zeros(2, np.float32)
+        file["some/words"] = "no weights"
     with pytest.raises(DataError, match=r"Conv2d_1a_3x3"):
         facenet_backbone(tmp_path / "other.h5", [pictures(1, 96)])
+    for shape in ((2, 2), (3, 3, 3, 31)):
+        path = tmp_path / f"{len(shape)}.h5"
+        shutil.copy(stored[0], path)
+        with h5py.File(path, "a") as file:
+            del file["model_weights/Conv2d_1a_3x3/Conv2d_1a_3x3/kernel:0"]
+            file["model_weights/Conv2d_1a_3x3/Conv2d_1a_3x3/kernel:0"] = np.zeros(shape, np.float32)
+        with pytest.raises(DataError, match=rf"{path}: is not the network"):
+            facenet_backbone(path, [pictures(1, 96)])
+
+
+def test_inception_resnet_has_maps_for_every_head_and_names_a_size_that_is_too_small():
+    backbone = create_backbone(BACKBONE, imagenet=False).eval()
+    with torch.inference_mode():
+        features = FeatureExtractor(backbone)(torch.zeros(1, 3, 75, 75))
+    assert (features.maps.shape[1], features.pooled.shape) == (1792, (1, 1792))
+    labels = Labels(*(np.empty((0, width), np.float32) for width in (8, 2, 18)))
+    small = Recipe(backbone=BACKBONE, imagenet=False, drop_path_rate=0.0, stages=(Stage(1, 64),))
+    with pytest.raises(RecipeError, match="75 or more pixels; set size_px"):
+        features_of(create_model(small, labels, imagenet=False), small)
 
 
 def test_backbone_command_reads_a_keras_file(tmp_path, stored, capsys):
@@ -107,7 +133,7 @@ def test_backbone_command_reads_a_keras_file(tmp_path, stored, capsys):
     out = tmp_path / "facenet.pt"
     options = ["--data", str(tmp_path / "prepared"), "--out", str(out)]
     assert cli.main(["backbone", str(stored[0]), *options, "--size", "64"]) == 1
-    assert "expected 80 or more" in capsys.readouterr().err
+    assert "expected 75 or more" in capsys.readouterr().err
     assert cli.main(["backbone", str(stored[0]), *options]) == 0
     assert f"{out}: {BACKBONE}" in capsys.readouterr().out
     load_backbone(create_backbone(BACKBONE, imagenet=False), out)

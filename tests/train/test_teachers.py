@@ -100,10 +100,11 @@ def test_a_run_taught_by_finished_ones_learns_their_answers(shard, checkpoints, 
         np.testing.assert_allclose(kept[f"{shard.dataset}_votes"], mean_answers(shard, checkpoints)["votes"], atol=1e-5)
 
 
-def test_a_run_taught_by_answers_learns_what_their_teachers_would_teach_it(shard, checkpoints, answers, tmp_path):
+def test_a_run_taught_by_answers_learns_what_their_teachers_would_teach_it(shard, checkpoints, tmp_path):
     plain = replace(QUICK, dropout=0.0, drop_path_rate=0.0, stages=(Stage(1, 32, taught_share=0.5),))
     asked = train(replace(plain, teachers=tuple(checkpoints)), [shard], tmp_path / "asked")
-    told = train(replace(plain, answers=str(answers)), [shard], tmp_path / "told")
+    answers = str(tmp_path / "asked" / ANSWERS.format(epoch=0))
+    told = train(replace(plain, answers=answers), [shard], tmp_path / "told")
     states = [load_trained(path)[0].state_dict() for path in (asked, told)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert not (tmp_path / "told" / ANSWERS.format(epoch=0)).exists()
@@ -118,13 +119,37 @@ def test_answers_are_found_by_the_place_of_a_face(shard, answers):
 
 
 def test_answers_to_other_faces_are_refused(shard, answers, tmp_path):
-    with pytest.raises(RecipeError, match="no answers to these training faces"):
-        taught([replace(shard, dataset="another")], 0.5, answers)
-    with pytest.raises(RecipeError, match="no answers to these training faces"):
-        taught([replace(shard, path=np.char.add(shard.path, "x"))], 0.5, answers)
-    (tmp_path / "text.npz").write_text("no such format")
-    with pytest.raises(RecipeError, match=r"text\.npz: holds no answers"):
-        taught([shard], 0.5, tmp_path / "text.npz")
+    for other in (replace(shard, dataset="another"), replace(shard, path=np.char.add(shard.path, "x"))):
+        with pytest.raises(RecipeError, match="no answers of this version to these training faces"):
+            taught([other], 0.5, answers)
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "cut", "array", "absent"])
+def test_what_is_no_file_of_answers_is_named(kind, shard, answers, tmp_path):
+    path = tmp_path / "damaged.npz"
+    if kind == "array":
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
+    elif kind != "absent":
+        path.write_bytes({"text": b"no such format", "empty": b"", "cut": answers.read_bytes()[:-200]}[kind])
+    with pytest.raises(RecipeError, match=r"damaged\.npz: holds no answers"):
+        taught([shard], 0.5, path)
+
+
+def test_ask_command_leaves_the_shards_alone(shard, checkpoints, tmp_path, capsys):
+    shard.save(tmp_path / "made.npz")
+    options = ["--data", str(tmp_path), "--out", str(tmp_path / "answers.npz")]
+    assert cli.main(["ask", *checkpoints, *options]) == 1
+    assert "is a shard; name another folder" in capsys.readouterr().err
+
+
+def test_ask_command_asks_for_some_tasks(shard, checkpoints, tmp_path):
+    (tmp_path / "prepared").mkdir()
+    shard.save(tmp_path / "prepared" / "made.npz")
+    options = ["--data", str(tmp_path / "prepared"), "--tasks", "va", "--out", str(tmp_path / "va.npz")]
+    assert cli.main(["ask", checkpoints[0], *options]) == 0
+    with np.load(tmp_path / "va.npz") as written:
+        assert set(written.files) == {f"{shard.dataset}_path", f"{shard.dataset}_va"}
 
 
 def test_ask_command_writes_answers(shard, checkpoints, answers, tmp_path, capsys):

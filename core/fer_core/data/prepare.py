@@ -39,6 +39,13 @@ DEFAULT_DATASETS = (FERPLUS, CKPLUS, DIFFUSIONFER)
 _VOTED = {FERPLUS, DIFFUSIONFER}
 C25_FOLDER = "affectnetc25"
 BLENDSHAPES = "blendshapes.csv.gz"
+#: What FER+ gets its labels from, and what a file of them holds.
+SUPPLEMENTS = {
+    C25_FOLDER: "expression, valence and arousal of 1,600 AffectNet images by 25 raters (AffectNetC25), six tables "
+    "such as valence_set1_C25.csv; needed for valence and arousal",
+    BLENDSHAPES: "scores of MediaPipe's face landmarker, a row an image: dataset,path,pitch_deg,yaw_deg,roll_deg and "
+    "the 52 ARKit blendshapes 0..1; without it FER+ has no labels of action units",
+}
 #: A unit that a model labelled counts this much against one that a FACS coder labelled.
 WEAK_AU_WEIGHT = 0.3
 MANIFEST = "manifest.json"
@@ -52,7 +59,8 @@ def read_labelled(
     Where FER+ and DiffusionFER are among the data sets, FER+ gets valence-arousal from its votes
     (:mod:`fer_core.data.circumplex`) and weak action units from blendshape scores: as the coders of CK+ saw them where
     that is there too (:mod:`fer_core.data.weak_au`), else by the names of the blendshapes
-    (:mod:`fer_core.data.named_au`). The others have the labels that their readers find.
+    (:mod:`fer_core.data.named_au`); none where the table of scores is not there. The others have the labels that their
+    readers find.
 
     Args:
         root: folder of the archives.
@@ -81,7 +89,9 @@ def _make_labels(root: Path, samples: dict[str, list[Sample]], about: dict[str, 
     )
     va = reconciliation.apply(np.stack([s.votes for s in samples[FERPLUS]]).astype(np.float64))
     samples[FERPLUS] = [replace(s, va=pair.astype(np.float32)) for s, pair in zip(samples[FERPLUS], va, strict=True)]
-    if weak_au:
+    if weak_au and not (root / BLENDSHAPES).is_file():
+        about["weak_au"] = {"missing": BLENDSHAPES, "units_kept": [], "images": 0}
+    elif weak_au:
         samples[FERPLUS], about["weak_au"] = _add_weak_au(root, samples[FERPLUS], samples.get(CKPLUS))
     about["circumplex"] = reconciliation.to_dict()
     about["va_class_means"] = {name: _class_means(samples[name]) for name in (FERPLUS, DIFFUSIONFER)}

@@ -23,7 +23,7 @@ STANDARD = "standard"
 #: By name; the first is the one that is used when none is chosen.
 SHIPPED_MODELS = {
     STANDARD: ShippedModel("fer-studio.onnx", "the most accurate", has_byte_twin=True),
-    "tiny": ShippedModel("fer-studio-tiny.onnx", "half the computing, less accurate"),
+    "tiny": ShippedModel("fer-studio-tiny.onnx", "a fifth of the computing, less accurate"),
 }
 
 

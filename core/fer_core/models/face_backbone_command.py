@@ -34,11 +34,12 @@ def _backbone(options: argparse.Namespace) -> None:
 
     from fer_core.data.prepare import load_shards
     from fer_core.models import face_backbone, facenet
+    from fer_core.models.inception_resnet import LEAST_PX
     from fer_core.models.unfolded import face_batches
 
-    keras = options.source.suffix in _KERAS
-    size = options.size or (160 if keras else 112)
-    least = 80 if keras else 32  # below, nothing is left of a picture after the last reduction
+    keras = options.source.suffix.lower() in _KERAS
+    size = (160 if keras else 112) if options.size is None else options.size
+    least = LEAST_PX if keras else 32
     if size < least:
         raise ValueError(f"--size {size}: expected {least} or more pixels")
     batches = face_batches(load_shards(options.data), size)

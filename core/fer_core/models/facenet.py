@@ -20,12 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from fer_core.data.errors import DataError
-from fer_core.models.inception_resnet import Convolution, InceptionResNetV1
+from fer_core.models.inception_resnet import NAME, Convolution, InceptionResNetV1
 from fer_core.models.multitask import normalise
 from fer_core.models.unfolded import unfold
 from fer_core.types import Floats
 
-BACKBONE = "inception_resnet_v1"
+#: The network whose weights it gives.
+BACKBONE = NAME
 _EPSILON = 1e-3
 #: The usual deviation of the luminance of a face; what was divided by it now is divided by half of the range.
 _DEVIATION, _HALF = 58.0, 127.5
@@ -77,7 +78,7 @@ def facenet_backbone(file: Path, batches: Iterable[Tensor]) -> nn.Module:
                     _set(module, kernel, layers[name]["bias"])
         folded[0] = folded[0][0] * np.float32(_HALF / _DEVIATION), folded[0][1]
         unfold(lambda batch: backbone(normalise(batch)), pairs, folded, batches)
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, RuntimeError, ValueError) as error:  # a layer that is missing, or of another shape
         raise DataError(f"{file}: is not the network {BACKBONE} can start from ({error})") from None
     return backbone
 
@@ -89,7 +90,7 @@ def _read(file: Path) -> dict[str, dict[str, Floats]]:
     found: dict[str, dict[str, Floats]] = {}
 
     def keep(path: str, node: Any) -> None:
-        if isinstance(node, h5py.Dataset):
+        if isinstance(node, h5py.Dataset) and node.dtype.kind == "f" and "/" in path:
             layer, *_, kind = path.split("/")  # such as Conv2d_1a_3x3/Conv2d_1a_3x3/kernel:0
             found.setdefault(layer, {})[kind.partition(":")[0]] = np.asarray(node, np.float32)
 

@@ -1,6 +1,6 @@
 """Inception-ResNet-v1 (Szegedy, Ioffe, Vanhoucke & Alemi 2017), in the size that FaceNet's open trainings have.
 
-Known to timm as ``inception_resnet_v1`` once this module is imported. Batch normalisation has no scale in the original;
+Known to timm by its name once this module is imported. Batch normalisation has no scale in the original;
 here it has one, since one that was folded into a convolution needs it again (:mod:`fer_core.models.unfolded`).
 """
 
@@ -12,10 +12,13 @@ import torch
 from timm.models import register_model
 from torch import Tensor, nn
 
+NAME = "inception_resnet_v1"
 #: Width of the pooled features.
 FEATURES = 1792
 _EPSILON = 1e-3
-#: Width, height, and what keeps the size of a map.
+#: Side of the smallest picture of which anything is left after the last reduction.
+LEAST_PX = 75
+#: One number for height and width, or each.
 _Size = int | tuple[int, int]
 
 
@@ -83,7 +86,7 @@ def _block8(scale: float = 0.20, *, rectified: bool = True) -> Residual:
 
 
 class InceptionResNetV1(nn.Module):
-    """Images (B, 3, S, S) to pooled features (B, 1792); S is 75 or more, 160 in the original trainings."""
+    """Images (B, 3, S, S) to pooled features (B, 1792); S is ``LEAST_PX`` or more, 160 in the original trainings."""
 
     num_features = FEATURES
 
@@ -115,9 +118,22 @@ class InceptionResNetV1(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, S, S) to (B, 1792)."""
-        x = self.reduction_a(self.blocks35(self.stem(x)))
-        features: Tensor = self.blocks8(self.reduction_b(self.blocks17(x))).mean(dim=(2, 3))
-        return features
+        return self.forward_head(self.forward_features(x))
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """(B, 3, S, S) to maps (B, 1792, h, w).
+
+        Raises:
+            ValueError: when the images are too small.
+        """
+        if min(x.shape[-2:]) < LEAST_PX:
+            raise ValueError(f"{NAME} needs images of {LEAST_PX} or more pixels; set size_px")
+        maps: Tensor = self.blocks8(self.reduction_b(self.blocks17(self.reduction_a(self.blocks35(self.stem(x))))))
+        return maps
+
+    def forward_head(self, maps: Tensor) -> Tensor:
+        """Maps (B, 1792, h, w) to their means (B, 1792)."""
+        return maps.mean(dim=(2, 3))
 
     def reset_classifier(self, classes: int) -> None:
         """Nothing to take off: there is no classifier."""

@@ -43,7 +43,9 @@ def read_mat(path: Path) -> Arrays:
     try:
         from scipy.io import loadmat
     except ImportError:
-        raise MorphableImportError(f"{path}: reading .mat needs scipy; install fer-studio[train]") from None
+        raise MorphableImportError(
+            f"{path}: reading .mat needs scipy; install it with: python -m pip install scipy"
+        ) from None
     with path.open("rb") as file:
         try:
             arrays: Arrays = loadmat(file)

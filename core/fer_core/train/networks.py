@@ -108,10 +108,17 @@ def load_backbone(backbone: nn.Module, path: Path) -> None:
 
 @torch.no_grad()
 def features_of(network: nn.Module, recipe: Recipe) -> int:
-    """F, the width of ``Outputs.features``; 0 for a network that gives none. Leaves it in evaluation mode."""
-    side = recipe.stages[0].size_px
+    """F, the width of ``Outputs.features``; 0 for a network that gives none. Leaves it in evaluation mode.
+
+    Raises:
+        RecipeError: when the pictures of a stage are too small for the backbone.
+    """
+    side = min(stage.size_px for stage in recipe.stages)
     shape = (1, recipe.frames, 3, side, side) if recipe.frames > 1 else (1, 3, side, side)
-    outputs = network.eval()(torch.zeros(shape))
+    try:
+        outputs = network.eval()(torch.zeros(shape))
+    except ValueError as error:
+        raise RecipeError(f"stages: {error}") from None
     return 0 if outputs.features is None else int(outputs.features.shape[1])
 
 

@@ -11,6 +11,7 @@ is the teachers' answer alone; units that a FACS coder saw stay as they were cod
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,7 +56,13 @@ class Teacher:
 
 
 def ask(
-    teachers: Sequence[Teacher], shards: Sequence[Shard], path: Path, *, workers: int = 0, compiled: bool = False
+    teachers: Sequence[Teacher],
+    shards: Sequence[Shard],
+    path: Path,
+    tasks: Sequence[str] = TASKS,
+    *,
+    workers: int = 0,
+    compiled: bool = False,
 ) -> None:
     """Writes what the teachers, averaged, answer to the training faces.
 
@@ -63,14 +70,19 @@ def ask(
         teachers: at least one; in evaluation mode afterwards.
         shards: what is trained on.
         path: NPZ file; for each shard, by the name of its data set, the paths of its training faces and the answers.
+        tasks: of ``TASKS``, whose answers are written.
         workers: processes that load.
         compiled: let :func:`torch.compile` speed the teachers up.
+
+    Raises:
+        RecipeError: when two shards are of one data set.
     """
+    check_names(shards)
     arrays: dict[str, Any] = {}
     for shard in shards:
         arrays[f"{shard.dataset}_path"] = shard.path[shard.split == "train"]
         found = _answers(teachers, shard, workers, compiled)
-        arrays |= {f"{shard.dataset}_{task}": answer for task, answer in found.items()}
+        arrays |= {f"{shard.dataset}_{task}": found[task] for task in tasks}
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, **arrays)
 
@@ -84,16 +96,31 @@ def taught(shards: Sequence[Shard], share: float, path: Path, tasks: Sequence[st
         RecipeError: when the file is none of answers, or has none to a training face.
     """
     try:
-        with np.load(path) as kept:
+        with path.open("rb") as file, np.load(file) as kept:
             return [_mixed(shard, _answers_to(shard, kept, tasks), share) for shard in shards]
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise RecipeError(
-            f"{path}: holds no answers to these training faces ({error}); ask the teachers anew"
+            f"{path}: holds no answers of this version to these training faces ({error}); ask the teachers anew, or "
+            "begin in another --out"
         ) from None
+
+
+def check_names(shards: Sequence[Shard]) -> None:
+    """Answers are kept by the name of the data set.
+
+    Raises:
+        RecipeError: when two shards are of one.
+    """
+    names = [shard.dataset for shard in shards]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RecipeError(f"two shards are of the data set {twice[0]}; leave one out, so that its faces can be taught")
 
 
 def _answers_to(shard: Shard, kept: Mapping[str, Any], tasks: Sequence[str]) -> _Answers:
     """The answers to the training faces of a shard, in its order; there may be more of them in the file."""
+    if not (shard.split == "train").any():
+        return {}
     asked = {path: row for row, path in enumerate(kept[f"{shard.dataset}_path"].tolist())}
     rows = [asked[path] for path in shard.path[shard.split == "train"].tolist()]
     return {task: kept[f"{shard.dataset}_{task}"][rows].astype(np.float32) for task in tasks}

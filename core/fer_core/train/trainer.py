@@ -72,7 +72,7 @@ def train(recipe: Recipe, shards: Sequence[Shard], out: Path) -> Path:
     check(recipe)
     shards = limited(recipe, shards)
     geometry = geometry_of(shards)
-    check_predecessors(recipe, geometry)
+    check_predecessors(recipe, shards)
     out.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_for(recipe)
     torch.manual_seed(recipe.seed)

@@ -20,23 +20,26 @@ LABELS = "dataset_sheet.csv"
 #: Codes of the column ``expression``.
 CODES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")
 _PATH_PREFIX = "DiffusionFER/DiffusionEmotion_S/"
+#: The images are PNG as published; smaller copies are JPEG.
+_SUFFIXES = (".jpg", ".png")
 
 
 def read_diffusionfer(archive: Archive) -> Read:
     """Samples with expression (of the table, not of the folder) and valence-arousal."""
     columns = ["subDirectory_filePath", "valence", "arousal", "expression"]
     table = read_table(archive.read(LABELS), f"{NAME}/{LABELS}", columns)
-    present = set(archive.names(".jpg"))
+    present = {str(PurePosixPath(name).with_suffix("")): name for name in archive.names() if name.endswith(_SUFFIXES)}
     test = read_split("diffusionfer_test")
     samples, dropped = [], {"image_missing": 0}
     for row in table:
-        path = str(PurePosixPath(row["subDirectory_filePath"].removeprefix(_PATH_PREFIX)).with_suffix(".jpg"))
-        if path not in present:
+        stem = str(PurePosixPath(row["subDirectory_filePath"].removeprefix(_PATH_PREFIX)).with_suffix(""))
+        path = present.get(stem) or present.get(_PATH_PREFIX + stem)
+        if path is None:
             dropped["image_missing"] += 1
             continue
         with row_complaints(f"{NAME}/{LABELS}", row["subDirectory_filePath"]):
             votes = one_hot(CODES[int(row["expression"])])
             va = np.array([row["valence"], row["arousal"]], np.float32)
-        split = "test" if PurePosixPath(path).name in test else "train"
+        split = "test" if f"{PurePosixPath(path).stem}.jpg" in test else "train"
         samples.append(Sample(NAME, path, split, votes=votes, va=va))
     return samples, dropped

@@ -206,7 +206,7 @@ _ENTRIES = (
         "peaks and onsets of CK+ as 128 px images with one label table",
         (EXPRESSION, AU),
         "research only",
-        f"made from CK+: {_CKPLUS}",
+        f"made from CK+ (as its owners give it, read it as ckplus): {_CKPLUS}",
         ckplus.read_ckplus,
     ),
     DatasetInfo(
@@ -219,7 +219,7 @@ _ENTRIES = (
     ),
     DatasetInfo(
         diffusionfer.NAME,
-        "1,289 synthetic colour faces, 7 expressions, valence and arousal by people",
+        "1,289 synthetic colour faces, 1,285 of them with one of 7 expressions, valence and arousal by people",
         (EXPRESSION, VA),
         "CC0",
         "published by its authors under the name DiffusionFER; no agreement needed",
