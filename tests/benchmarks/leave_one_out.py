@@ -5,7 +5,7 @@
 FER+, CK+, DiffusionFER and webmorph take turns in being left out: linear heads are trained on frozen features of the
 others and tested on the one that is left out, on its test split (webmorph: everything). Beside it, the same heads with
 the training split of that data set too. The backbone is EfficientNet-lite0 with ImageNet weights, which never saw a
-data set of faces; ``--checkpoint`` adds the frozen backbone of a training run, which may have seen all of them.
+data set of faces; with ``--checkpoint`` it is that of a training run, at its last resolution, which may have seen all.
 
 Expressions: multinomial logistic regression on the proportions of votes; valence-arousal: ridge regression; action
 units: logistic regression, one a unit, where CK+ is left out on weak labels of FER+ alone. All on the features' first
@@ -33,14 +33,16 @@ from fer_core.data.readers.registry import find_dataset
 from fer_core.data.shards import Shard, build_shard, encode_crop
 from fer_core.evaluate.metrics import AU_THRESHOLD, accuracy, ccc, mean_class_accuracy, nan_mean, roc_auc
 from fer_core.faces.align import DEFAULT_GEOMETRY
+from fer_core.infer.engine import file_sha256
 from fer_core.labels import ACTION_UNITS, EXPRESSIONS
 from fer_core.models.backbones import create_backbone
 from fer_core.models.multitask import MultitaskNet
-from fer_core.train.networks import load_trained
+from fer_core.train.networks import read_trained
 from fer_core.types import Floats
 
 NAMES = ("ferplus", "ckplus128", "diffusionfer", "webmorph")
 WEBMORPH = "webmorph"
+#: At which the ImageNet network looks.
 SIZE_PX = 80
 COMPONENTS = 256
 #: Of FER+, drawn at random: the rest would take hours on two cores and change little.
@@ -144,10 +146,10 @@ class Heads:
 _LABELS = ("votes", "va", "au", "au_weight")
 
 
-def table(backbone: nn.Module, shards: dict[str, Shard], cache: Path) -> None:
-    """Prints a line a data set, left out and not."""
+def table(backbone: nn.Module, size_px: int, shards: dict[str, Shard], cache: Path) -> None:
+    """Prints a line a data set, left out and not; the features are kept in ``cache``."""
     faces = {
-        name: Faces(stored(backbone, shard, SIZE_PX, cache / f"{name}.npz").features, shard)
+        name: Faces(stored(backbone, shard, size_px, cache / f"{name}.npz").features, shard)
         for name, shard in shards.items()
     }
     for name in NAMES:
@@ -169,19 +171,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of fer-core prepare")
     parser.add_argument("--root", type=Path, required=True, help="folder of the archives, for webmorph")
     parser.add_argument("--cache", type=Path, required=True, help="folder for crops and features")
-    parser.add_argument("--checkpoint", type=Path, help="of a training run, whose backbone is measured too")
+    parser.add_argument("--checkpoint", type=Path, help="of a training run, whose backbone is measured")
     options = parser.parse_args()
     shards = {shard.dataset: chosen(shard) for shard in load_shards(options.data)}
     shards[WEBMORPH] = webmorph_shard(options.root, options.cache)
-    backbones: dict[str, nn.Module] = {"ImageNet": create_backbone("tf_efficientnet_lite0", imagenet=True).eval()}
     if options.checkpoint:
-        network, _ = load_trained(options.checkpoint)
+        network, recipe, _ = read_trained(options.checkpoint)
         assert isinstance(network, MultitaskNet)
-        backbones["trained"] = network.backbone.eval()
-    for title, backbone in backbones.items():
-        print(f"\n{title}\n\n| tested on | | accuracy | class accuracy | valence CCC | arousal CCC | AU AUC |")
-        print("|---|---|---|---|---|---|---|")
-        table(backbone, shards, options.cache / title)
+        title, size_px, backbone = file_sha256(options.checkpoint)[:12], recipe.stages[-1].size_px, network.backbone
+    else:
+        title, size_px = "ImageNet", SIZE_PX
+        backbone = create_backbone("tf_efficientnet_lite0", imagenet=True)
+    print("| tested on | | accuracy | class accuracy | valence CCC | arousal CCC | AU AUC |")
+    print("|---|---|---|---|---|---|---|")
+    table(backbone.eval(), size_px, shards, options.cache / title)
 
 
 if __name__ == "__main__":
