@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from crop_answers import answers_to, crops_of
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -28,7 +29,6 @@ from fer_core.evaluate.metrics import accuracy, ccc, nan_mean, per_unit_auc
 from fer_core.infer.engine import Engine
 from fer_core.types import Floats
 
-BATCH = 64
 BRANCHES = {"image": ("image",), "mesh": ("mesh",), "both": ("image", "mesh")}
 
 
@@ -44,35 +44,33 @@ class Faces:
     """(N, F)"""
     scores: Floats
     """(N, B) blendshapes"""
-    rows: Any
-    """(N,) in the shard"""
+    shard: Shard
+    """Of these alone"""
 
 
 def seen(engine: Engine, shard: Shard, split: str, table: BlendshapeTable) -> Faces:
     rows = np.flatnonzero(shard.split == split)
     kept, scores = table.select(shard.dataset, shard.path[rows].tolist())
-    rows, reader = rows[kept], FeatureReader(engine)
-    batches = [rows[first : first + BATCH] for first in range(0, len(rows), BATCH)]
-    found = [reader.run(np.stack([shard.image(int(row)) for row in batch])) for batch in batches]
-    probs, va = (np.concatenate([answer[n] for answer in found]) for n in (0, 1))
+    faces, reader = shard.select(rows[kept]), FeatureReader(engine)
+    probs, va, _ = answers_to(reader, crops_of(faces))
     features = reader.features()
     assert features is not None
-    return Faces(probs, np.concatenate([np.log(np.clip(probs, 1e-6, 1)), va], axis=1), features, scores.scores, rows)
+    return Faces(probs, np.concatenate([np.log(np.clip(probs, 1e-6, 1)), va], axis=1), features, scores.scores, faces)
 
 
 def classifier(inverse_penalty: float) -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(C=inverse_penalty, max_iter=2000))
 
 
-def unit_auc(branches: tuple[str, ...], fit: Faces, test: Faces, shard: Shard) -> Floats:
+def unit_auc(branches: tuple[str, ...], fit: Faces, test: Faces) -> Floats:
     """(A,) of test people; NaN where a unit is never coded."""
     x, x_test = (np.concatenate([{"image": f.features, "mesh": f.scores}[b] for b in branches], 1) for f in (fit, test))
-    coded = shard.au[fit.rows]
-    scores = np.full((len(test.rows), coded.shape[1]), np.nan, np.float32)
+    coded = fit.shard.au
+    scores = np.full((len(test.probs), coded.shape[1]), np.nan, np.float32)
     for unit, y in enumerate(coded.T):
         if len(np.unique(y)) > 1:
             scores[:, unit] = classifier(1e-3).fit(x, y).decision_function(x_test)
-    return per_unit_auc(scores, shard.au[test.rows])
+    return per_unit_auc(scores, test.shard.au)
 
 
 def main() -> None:
@@ -86,26 +84,23 @@ def main() -> None:
 
     shard = Shard.load(options.data / "ferplus.npz")
     fit, test = (seen(engine, shard, split, table) for split in ("valid", "test"))
-    (label, target), (va, va_target) = (
-        (shard.votes[fit.rows].argmax(1), shard.votes[test.rows].argmax(1)),
-        (shard.va[fit.rows], shard.va[test.rows]),
-    )
-    print(f"FER+: {len(fit.rows)} validation and {len(test.rows)} test faces with a mesh")
+    label, target = (faces.shard.votes.argmax(axis=1) for faces in (fit, test))
+    print(f"FER+: {len(label)} validation and {len(target)} test faces with a mesh")
     print(f"the network itself: accuracy {accuracy(target, test.probs.argmax(1)):.4f}")
     for name, branches in BRANCHES.items():
         x, x_test = (
             np.concatenate([{"image": f.answers, "mesh": f.scores}[b] for b in branches], 1) for f in (fit, test)
         )
         told = classifier(0.1).fit(x, label).predict(x_test)
-        guess = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 11))).fit(x, va).predict(x_test)
-        valence, arousal = (ccc(guess[:, axis], va_target[:, axis]) for axis in (0, 1))
+        guess = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 11))).fit(x, fit.shard.va).predict(x_test)
+        valence, arousal = (ccc(guess[:, axis], test.shard.va[:, axis]) for axis in (0, 1))
         print(f"{name}: accuracy {accuracy(target, told):.4f}, CCC {valence:.4f} / {arousal:.4f}")
 
     shard = Shard.load(options.data / "ckplus128.npz")
     fit, test = (seen(engine, shard, split, table) for split in ("train", "test"))
-    print(f"CK+: {len(fit.rows)} and {len(test.rows)} faces")
+    print(f"CK+: {len(fit.probs)} and {len(test.probs)} faces")
     for name, branches in BRANCHES.items():
-        found = unit_auc(branches, fit, test, shard)
+        found = unit_auc(branches, fit, test)
         print(f"{name}: mean AUC of the units {nan_mean(found):.4f}, lowest {np.nanmin(found):.4f}")
 
 

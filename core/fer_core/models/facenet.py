@@ -27,7 +27,6 @@ from fer_core.types import Floats
 
 #: The network whose weights it gives.
 BACKBONE = NAME
-_EPSILON = 1e-3
 #: The usual deviation of the luminance of a face; what was divided by it now is divided by half of the range.
 _DEVIATION, _HALF = 58.0, 127.5
 _STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "Conv2d_4b_3x3")
@@ -73,7 +72,7 @@ def facenet_backbone(file: Path, batches: Iterable[Tensor]) -> nn.Module:
                 kernel = np.ascontiguousarray(layers[name]["kernel"].transpose(3, 2, 0, 1))  # (out, in, height, width)
                 if isinstance(module, Convolution):
                     pairs.append((module.conv, module.bn))
-                    folded.append(_folded(kernel, layers[f"{name}_BatchNorm"]))
+                    folded.append(_folded(kernel, layers[f"{name}_BatchNorm"], module.bn.eps))
                 else:
                     _set(module, kernel, layers[name]["bias"])
         folded[0] = folded[0][0] * np.float32(_HALF / _DEVIATION), folded[0][1]
@@ -117,9 +116,9 @@ def _with_up(branches: Iterable[str]) -> Iterator[str]:
     yield "Conv2d_1x1"
 
 
-def _folded(kernel: Floats, normalisation: _Layer) -> tuple[Floats, Floats]:
+def _folded(kernel: Floats, normalisation: _Layer, epsilon: float) -> tuple[Floats, Floats]:
     """Kernel and bias of a convolution with its normalisation in them."""
-    scale = 1 / np.sqrt(normalisation["moving_variance"] + _EPSILON)
+    scale = 1 / np.sqrt(normalisation["moving_variance"] + epsilon)
     return kernel * scale[:, None, None, None], normalisation["beta"] - normalisation["moving_mean"] * scale
 
 

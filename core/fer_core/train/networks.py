@@ -118,7 +118,7 @@ def features_of(network: nn.Module, recipe: Recipe) -> int:
     try:
         outputs = network.eval()(torch.zeros(shape))
     except ValueError as error:
-        raise RecipeError(f"stages: {error}") from None
+        raise RecipeError(str(error)) from None
     return 0 if outputs.features is None else int(outputs.features.shape[1])
 
 

@@ -28,12 +28,11 @@ def read_diffusionfer(archive: Archive) -> Read:
     """Samples with expression (of the table, not of the folder) and valence-arousal."""
     columns = ["subDirectory_filePath", "valence", "arousal", "expression"]
     table = read_table(archive.read(LABELS), f"{NAME}/{LABELS}", columns)
-    present = {str(PurePosixPath(name).with_suffix("")): name for name in archive.names() if name.endswith(_SUFFIXES)}
+    present = {_place(name): name for name in archive.names() if name.endswith(_SUFFIXES)}
     test = read_split("diffusionfer_test")
     samples, dropped = [], {"image_missing": 0}
     for row in table:
-        stem = str(PurePosixPath(row["subDirectory_filePath"].removeprefix(_PATH_PREFIX)).with_suffix(""))
-        path = present.get(stem) or present.get(_PATH_PREFIX + stem)
+        path = present.get(_place(row["subDirectory_filePath"]))
         if path is None:
             dropped["image_missing"] += 1
             continue
@@ -43,3 +42,8 @@ def read_diffusionfer(archive: Archive) -> Read:
         split = "test" if f"{PurePosixPath(path).stem}.jpg" in test else "train"
         samples.append(Sample(NAME, path, split, votes=votes, va=va))
     return samples, dropped
+
+
+def _place(path: str) -> str:
+    """Folder and name of an image, whatever its format and whether the published folders are around it."""
+    return str(PurePosixPath(path.removeprefix(_PATH_PREFIX)).with_suffix(""))
